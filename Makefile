@@ -1,0 +1,34 @@
+# `make demo` and `make test` set up what they need: Python 3.11+, pip and make suffice.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test check flow slow clean
+
+demo: .venv/installed  ## train on synthetic speech, score on voices and sentences never heard
+	$(BIN)/python -m asr.data.prepare synthetic
+	$(BIN)/python train.py +experiment=demo
+	$(BIN)/python evaluate.py runs=[$$($(BIN)/python -m asr.training.latest runs/demo)]
+
+test: .venv/installed  ## the default tier
+	$(BIN)/pytest -n 2
+
+flow: .venv/installed  ## whole runs, kills and resumes
+	$(BIN)/pytest -n 2 -m flow
+
+slow: .venv/installed  ## trainings that must reach an error rate
+	$(BIN)/pytest -m slow
+
+check: .venv/installed  ## lint, types, import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv runs build dist

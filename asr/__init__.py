@@ -1,0 +1,24 @@
+"""Block-sparse bidirectional GRU acoustic models with CTC, from sound to leaderboard.
+
+The packages in the order in which the data flows:
+
+    text, audio       strings to label ids; files to waveforms
+    features          waveform to normalised log-mel frames; masks on frames
+    model             frames to log-probabilities over labels
+    sparsity          which blocks of which weights are zero, and when
+    checkpoint        a trained model as plain data: rebuilds model, vocabulary, features
+    data              corpora to manifests to batches
+    decoding          log-probabilities to text
+    evaluation        text to error counts, and to one result.json a test set
+    inference         a sparse model without torch            leaderboard   results to one page
+    training          the Lightning module, the run folder, resume
+    transcribe        any audio file to text                  configuration the Hydra plumbing of train.py
+
+Shapes, everywhere:
+
+    B batch     N audio samples   T feature frames   S frames after the front end
+    F bins      H hidden units    U labels           V vocabulary, blank included
+    R x C       grid of blocks of a weight matrix
+
+Rates are fractions, lengths are integers, times are seconds.
+"""

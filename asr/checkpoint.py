@@ -1,0 +1,146 @@
+"""A trained model as plain data: what a checkpoint holds besides the trainer's own state.
+
+`recogniser` in a checkpoint is a dict of strings, numbers, lists and tensors, from which model,
+features and vocabulary are rebuilt without a config. Files are read with `weights_only=True`, and
+classes are looked up in fixed tables, so that no checkpoint can name code to run.
+"""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asr.errors import InputError
+from asr.features.base import Features
+from asr.features.log_mel import LogMel
+from asr.features.spectrogram import Spectrogram
+from asr.features.statistics import FeatureStatistics
+from asr.model.acoustic import AcousticModel
+from asr.text import BasicNormaliser, Normaliser, Vocabulary, vocabulary_from_state
+
+SCHEMA = 1
+_FEATURES: dict[str, type[Features]] = {"LogMel": LogMel, "Spectrogram": Spectrogram}
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """All that turns a waveform into log-probabilities over labels."""
+
+    features: Features
+    model: AcousticModel
+    vocabulary: Vocabulary
+    normaliser: Normaliser
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """Constructor arguments of a `TrainedModel`, run-time ones included, as plain data."""
+
+    features: str  # class name
+    feature_arguments: Mapping[str, Any]
+    model_arguments: Mapping[str, Any]
+    vocabulary: Mapping[str, Any]  # Vocabulary.state()
+    language: str  # of the normaliser
+    statistics: FeatureStatistics
+
+    def build(self) -> TrainedModel:
+        """A model with fresh weights."""
+        features = _FEATURES[self.features](**self.feature_arguments)
+        features.set_statistics(self.statistics)
+        return TrainedModel(
+            features=features.eval(),
+            model=AcousticModel(**self.model_arguments),
+            vocabulary=vocabulary_from_state(dict(self.vocabulary)),
+            normaliser=BasicNormaliser(self.language),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Plain data, the inverse of `from_state`."""
+        return {
+            "schema": SCHEMA,
+            "features": self.features,
+            "feature_arguments": dict(self.feature_arguments),
+            "model_arguments": dict(self.model_arguments),
+            "vocabulary": dict(self.vocabulary),
+            "language": self.language,
+            "statistics": self.statistics.plain(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Blueprint":
+        values = {key: value for key, value in state.items() if key != "schema"}
+        values["statistics"] = FeatureStatistics.from_plain(values["statistics"])
+        return cls(**values)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint without running code from it, and check its schema.
+
+    Raises:
+        InputError: missing, damaged, holding code, or of another schema.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            str(path),
+            expected="a checkpoint",
+            got="no such file",
+            remedy="Train first, or name a run folder or a .ckpt file.",
+        )
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise InputError(
+            str(path),
+            expected="a whole checkpoint of plain tensors, numbers and strings",
+            got=f"what torch refuses to load: {str(error).splitlines()[0]}",
+            remedy="It is damaged or holds code; take another checkpoint of the run.",
+        ) from error
+    recogniser = checkpoint.get("recogniser") if isinstance(checkpoint, dict) else None
+    if not isinstance(recogniser, dict) or recogniser.get("schema") != SCHEMA:
+        found = recogniser.get("schema") if isinstance(recogniser, dict) else "none"
+        raise InputError(
+            str(path),
+            expected=f"a checkpoint of schema {SCHEMA}",
+            got=f"schema {found}",
+            remedy="Load it with the version of this program that wrote it.",
+        )
+    return checkpoint
+
+
+def checkpoint_of(path: str | Path) -> Path:
+    """The checkpoint to score of a run folder (the best, else the last), or the file itself."""
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    for name in ("best.ckpt", "last.ckpt"):
+        if (checkpoint := path / "checkpoints" / name).is_file():
+            return checkpoint
+    raise InputError(
+        str(path),
+        expected="a run folder with checkpoints/best.ckpt or last.ckpt",
+        got="neither",
+        remedy="The run has not saved yet, or this is not a run folder.",
+    )
+
+
+def load_trained(path: str | Path) -> TrainedModel:
+    """Rebuild the trained model of a run folder or checkpoint file, in eval mode, on the CPU."""
+    checkpoint = read_checkpoint(checkpoint_of(path))
+    trained = Blueprint.from_state(checkpoint["recogniser"]).build()
+    trained.model.load_state_dict(model_weights(checkpoint))
+    trained.model.eval()
+    return trained
+
+
+def model_weights(checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The acoustic model's part of a checkpoint's `state_dict`."""
+    prefix = "model."
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in checkpoint["state_dict"].items()
+        if name.startswith(prefix)
+    }

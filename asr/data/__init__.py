@@ -1,0 +1,1 @@
+"""From corpora on disk to padded batches: manifests, checks, the batch plan, the loader."""

@@ -1,0 +1,183 @@
+"""Manifests to loaders: reads, normalises, selects, and shards for every process."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import lightning
+import numpy as np
+
+from asr.checkpoint import TrainedModel
+from asr.data.dataset import SpeechDataset, load_waveform
+from asr.data.loader import ResumableLoader
+from asr.data.manifest import Utterance, missing_audio, read_manifest
+from asr.data.sampler import BucketSampler, EpochLengths
+from asr.data.selection import Selection, normalised, select
+from asr.errors import InputError
+from asr.features.augmentation import Augmentation
+from asr.features.base import Features
+from asr.features.statistics import FeatureStatistics, feature_statistics
+from asr.text import Normaliser, labels_and_repeats
+
+
+class SpeechData(lightning.LightningDataModule):
+    """The training and validation sets of a run.
+
+    Args:
+        train, validation, test: manifests, one or more each; `test` is for evaluate.py.
+        min_seconds, max_seconds: of a training utterance; others are left out and named.
+        batch_seconds: most seconds of a batch after padding.
+        max_batch: most utterances of a batch.
+        sorted_first_epoch: SortaGrad.
+        statistics_utterances: training utterances, drawn by the seed, from which the global mean
+            and deviation of each bin are computed.
+        normaliser: of the texts.
+        seed: of the run.
+        workers: loader processes; 0 loads in the training process.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[str],
+        validation: Sequence[str],
+        test: Sequence[str],
+        min_seconds: float,
+        max_seconds: float,
+        batch_seconds: float,
+        max_batch: int,
+        sorted_first_epoch: bool,
+        statistics_utterances: int,
+        *,
+        normaliser: Normaliser,
+        seed: int,
+        workers: int,
+    ) -> None:
+        super().__init__()
+        self.min_seconds, self.max_seconds = min_seconds, max_seconds
+        self.batch_seconds, self.max_batch = batch_seconds, max_batch
+        self.sorted_first_epoch = sorted_first_epoch
+        self.statistics_utterances = statistics_utterances
+        self.seed, self.workers = seed, workers
+        self.all_train = read_utterances(train, normaliser)
+        self.validation = read_utterances(validation, normaliser)
+        self.train: list[Utterance] = []
+
+    def train_texts(self) -> Iterator[str]:
+        """Normalised training texts, for a vocabulary that is built from them."""
+        return (utterance.text for utterance in self.all_train)
+
+    def feature_statistics(self, features: Features) -> FeatureStatistics:
+        """Global statistics per bin, over a seeded sample of the training set."""
+        count = min(self.statistics_utterances, len(self.all_train))
+        chosen = np.random.default_rng(self.seed).permutation(len(self.all_train))[:count]
+        return feature_statistics(
+            features.unnormalised(load_waveform(self.all_train[index], features.sample_rate)).numpy()
+            for index in sorted(chosen.tolist())
+        )
+
+    def use(self, trained: TrainedModel, augmentation: Augmentation) -> Selection:
+        """Select what `trained` can learn from, and build the datasets; returns the selection."""
+        self.features, self.augmentation = trained.features, augmentation
+        self.output_lengths = trained.model.output_lengths
+        selection = select(
+            self.all_train,
+            trained.vocabulary,
+            lambda seconds: self.output_lengths(self._frames(seconds)),
+            min_seconds=self.min_seconds,
+            max_seconds=self.max_seconds,
+        )
+        if not selection.kept:
+            raise InputError(
+                "training set",
+                expected="at least one utterance that can be trained on",
+                got=selection.summary(),
+                remedy="Run asr.data.check on the manifests.",
+            )
+        self.train = selection.kept
+        dataset = partial(SpeechDataset, features=trained.features, vocabulary=trained.vocabulary)
+        self.train_set = dataset(self.train, augmentation=augmentation, seed=self.seed)
+        self.validation_set = dataset(self.validation, augmentation=None, seed=self.seed)
+        self._seconds = np.array([utterance.seconds for utterance in self.train])
+        self._needed = np.array(
+            [labels_and_repeats(trained.vocabulary.encode(utterance.text)) for utterance in self.train]
+        )
+        return selection
+
+    def train_lengths(self, epoch: int) -> EpochLengths:
+        """Frames and speeds of the training set in `epoch`: a pure function of the seed."""
+        samples = self._samples(self._seconds)
+        speeds = np.ones(len(samples))
+        if (speed := self.augmentation.speed) is not None:
+            drawn = speed.draw(self.seed, epoch, len(samples))
+            faster = self.features.frames(speed.samples(samples, drawn))
+            # Speaking faster must not make a line one that CTC cannot align.
+            speeds = np.where(self.output_lengths(faster) > self._needed, drawn, 1.0)
+            samples = speed.samples(samples, speeds)
+        return EpochLengths(self.features.frames(samples), speeds)
+
+    def train_sampler(self, rank: int = 0, world: int = 1) -> BucketSampler:
+        return BucketSampler(
+            self.train_lengths,
+            frame_budget=int(self._frames(np.array([self.batch_seconds]))[0]),
+            max_utterances=self.max_batch,
+            seed=self.seed,
+            sorted_first_epoch=self.sorted_first_epoch,
+            shuffle=True,
+            rank=rank,
+            world=world,
+        )
+
+    def total_steps(self, epochs: int, accumulate: int, world: int) -> int:
+        """Optimizer steps of `epochs` epochs on `world` processes."""
+        sampler = self.train_sampler(0, world)
+        batches = (len(sampler.plan(epoch)) for epoch in range(epochs))
+        return sum(-(-count // accumulate) for count in batches)
+
+    def train_dataloader(self) -> ResumableLoader:
+        assert self.trainer is not None
+        sampler = self.train_sampler(self.trainer.global_rank, self.trainer.world_size)
+        return ResumableLoader(self.train_set, sampler, self.workers)
+
+    def val_dataloader(self) -> ResumableLoader:
+        """Every validation utterance once, over all processes, without augmentation."""
+        assert self.trainer is not None
+        frames = self._frames(np.array([utterance.seconds for utterance in self.validation]))
+        lengths = EpochLengths(frames, np.ones(len(frames)))
+        budget = int(self._frames(np.array([self.batch_seconds]))[0])
+        sampler = BucketSampler(
+            lambda _: lengths,
+            frame_budget=max(budget, int(frames.max())),
+            max_utterances=self.max_batch,
+            seed=self.seed,
+            sorted_first_epoch=False,
+            shuffle=False,
+            rank=self.trainer.global_rank,
+            world=self.trainer.world_size,
+        )
+        return ResumableLoader(self.validation_set, sampler, self.workers)
+
+    def _samples(self, seconds: np.ndarray) -> np.ndarray:
+        return np.round(seconds * self.features.sample_rate).astype(np.int64)
+
+    def _frames(self, seconds: np.ndarray) -> np.ndarray:
+        return self.features.frames(self._samples(seconds))
+
+
+def read_utterances(manifests: Sequence[str], normaliser: Normaliser) -> list[Utterance]:
+    """All lines of all manifests with normalised texts; every audio file must exist."""
+    if not manifests:
+        raise InputError(
+            "data",
+            expected="at least one manifest for training and for validation",
+            got="none",
+            remedy="Set data.train=[FILE,...] and data.validation=[FILE,...].",
+        )
+    utterances = [line for manifest in manifests for line in read_manifest(manifest)]
+    if absent := missing_audio(utterances):
+        names = "".join(f"\n  {utterance.audio}" for utterance in absent[:20])
+        raise InputError(
+            ", ".join(manifests),
+            expected="audio files that exist",
+            got=f"{len(absent)} that do not",
+            remedy=f"Prepare the corpus again, or mend the manifest:{names}",
+        )
+    return normalised(utterances, normaliser)

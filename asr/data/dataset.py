@@ -1,0 +1,71 @@
+"""A planned batch of utterances to a padded batch of features and labels."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from asr.audio import read
+from asr.data.batch import Batch, Example, collate
+from asr.data.manifest import Utterance
+from asr.data.sampler import BatchPlan
+from asr.features.augmentation import Augmentation
+from asr.features.draws import utterance_generator
+from asr.features.base import Features
+from asr.features.resample import resample
+from asr.text import Vocabulary
+
+
+class SpeechDataset(Dataset[Batch]):
+    """Reads, augments and pads; one item is a whole batch, planned by the sampler.
+
+    Args:
+        utterances: with normalised texts.
+        features: waveform to normalised frames.
+        vocabulary: text to labels; a text that it cannot write gets no labels (validation keeps
+            such lines, training left them out before).
+        augmentation: None for validation and test.
+        seed: of the run: an example depends on (seed, epoch, index) alone, not on the worker.
+    """
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        features: Features,
+        vocabulary: Vocabulary,
+        augmentation: Augmentation | None,
+        seed: int,
+    ) -> None:
+        self.utterances, self.features, self.vocabulary = utterances, features, vocabulary
+        self.augmentation, self.seed = augmentation, seed
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def __getitem__(self, plan: BatchPlan) -> Batch:
+        speeds = zip(plan.utterances, plan.speeds, strict=True)
+        return collate([self.example(plan.epoch, index, speed) for index, speed in speeds])
+
+    @torch.no_grad()
+    def example(self, epoch: int, index: int, speed: float = 1.0) -> Example:
+        """One utterance as `epoch` sees it."""
+        utterance = self.utterances[index]
+        waveform = load_waveform(utterance, self.features.sample_rate)
+        if self.augmentation is None:
+            features = self.features(waveform)
+        else:
+            generator = utterance_generator(self.seed, epoch, index)
+            if speed != 1.0 and self.augmentation.speed is not None:
+                waveform = self.augmentation.speed.apply(waveform, speed)
+            waveform = self.augmentation.on_waveform(waveform, generator)
+            features = self.augmentation.on_features(self.features(waveform), generator)
+        text = utterance.text
+        labels = [] if self.vocabulary.unknown(text) else self.vocabulary.encode(text)
+        return Example(index, features, torch.tensor(labels).long(), utterance.seconds)
+
+
+def load_waveform(utterance: Utterance, sample_rate: int) -> Tensor:
+    """The utterance's samples `(N,)` at `sample_rate` Hz."""
+    samples, rate = read(utterance.audio, utterance.offset, utterance.seconds)
+    return torch.from_numpy(resample(samples, rate, sample_rate))

@@ -1,0 +1,52 @@
+"""A loader whose position in the epoch is one number."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from asr.data.batch import Batch
+from asr.data.dataset import SpeechDataset
+from asr.data.sampler import BucketSampler
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """Counts the batches it has delivered; resuming plans the epoch again and skips as many.
+
+    Lightning saves and restores it through `state_dict` and `load_state_dict`. Sampler items are
+    whole batches (`batch_size=None`), so that Lightning finds `set_epoch` on `loader.sampler`.
+    """
+
+    sampler: BucketSampler
+
+    def __init__(self, dataset: SpeechDataset, sampler: BucketSampler, workers: int) -> None:
+        super().__init__(
+            dataset,
+            sampler=sampler,
+            batch_size=None,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_one_thread,
+            # The loader draws a worker seed at every pass: from its own generator, so that the
+            # global one, which dropout uses, is the same with and without a resume.
+            generator=torch.Generator().manual_seed(sampler.seed),
+        )
+        self._delivered = 0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        self._delivered = self.sampler.start
+        for batch in super().__iter__():
+            self._delivered += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"delivered": self._delivered}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.sampler.start = self._delivered = int(state["delivered"])
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)

@@ -1,0 +1,200 @@
+"""Manifests: one utterance a line, JSONL with NeMo's keys or CSV with the same columns."""
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.errors import InputError
+from asr.files import atomic_write
+
+_SHOWN = 50  # problems printed in a message; all of them are in `ManifestError.problems`
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One line of a manifest."""
+
+    id: str  # unique in its manifest: the path as written, and `@offset` where there is one
+    audio: str  # absolute path
+    seconds: float
+    text: str
+    offset: float = 0.0  # seconds into the file
+    speaker: str = ""
+
+
+class ManifestError(InputError):
+    """A manifest with bad lines; `problems` lists every one as (line number, what is wrong)."""
+
+    def __init__(self, path: str | Path, problems: list[tuple[int, str]]) -> None:
+        lines = "".join(f"\n  line {line}: {what}" for line, what in problems[:_SHOWN])
+        more = f"\n  ... and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        super().__init__(
+            str(path),
+            expected="a valid utterance on every line",
+            got=f"{len(problems)} bad {'line' if len(problems) == 1 else 'lines'}",
+            remedy=f"Mend or remove:{lines}{more}",
+        )
+        self.path, self.problems = path, problems
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ManifestError, (self.path, self.problems)
+
+
+def read_manifest(path: str | Path) -> list[Utterance]:
+    """Read and validate a JSONL (`.jsonl`, `.json`) or CSV (`.csv`) manifest.
+
+    Keys: `audio_filepath`, `duration` (s), `text`; optional `offset` (s), `speaker`. Other keys
+    are allowed and ignored. Relative paths resolve against the manifest's folder.
+
+    Raises:
+        ManifestError: some lines are bad: all of them are named.
+        InputError: the file is missing, empty, or of an unknown suffix.
+    """
+    utterances, problems = parse_manifest(path)
+    if problems:
+        raise ManifestError(path, problems)
+    if not utterances:
+        raise InputError(
+            str(path),
+            expected="at least one utterance",
+            got="an empty manifest",
+            remedy="Prepare the corpus again.",
+        )
+    return utterances
+
+
+def parse_manifest(path: str | Path) -> tuple[list[Utterance], list[tuple[int, str]]]:
+    """The good lines of a manifest, and the bad ones as (line number, what is wrong).
+
+    Raises:
+        InputError: the file is missing or of an unknown suffix.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            str(path),
+            expected="a manifest",
+            got="no such file",
+            remedy="Make one with `python -m asr.data.prepare CORPUS` (--help lists the corpora).",
+        )
+    rows = {".jsonl": _json_rows, ".json": _json_rows, ".csv": _csv_rows}.get(path.suffix)
+    if rows is None:
+        raise InputError(
+            str(path),
+            expected="a manifest that ends in .jsonl, .json or .csv",
+            got=f"the suffix {path.suffix!r}",
+            remedy="Rename or convert it.",
+        )
+    folder = os.path.abspath(path.parent)
+    utterances: list[Utterance] = []
+    problems: list[tuple[int, str]] = []
+    first_line: dict[str, int] = {}
+    for number, row in rows(path):
+        parsed = _utterance(row, folder) if isinstance(row, dict) else row
+        if isinstance(parsed, str):
+            problems.append((number, parsed))
+        elif (first := first_line.setdefault(parsed.id, number)) != number:
+            problems.append((number, f"same audio and offset as line {first}: {parsed.id}"))
+        else:
+            utterances.append(parsed)
+    return utterances, problems
+
+
+def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
+    """Write a JSONL manifest atomically; audio below its folder gets a relative path."""
+    folder = os.path.abspath(Path(path).parent)
+    with atomic_write(path) as file:
+        for utterance in utterances:
+            audio = os.path.abspath(utterance.audio)
+            if audio.startswith(folder + os.sep):
+                audio = os.path.relpath(audio, folder)
+            row = {
+                "audio_filepath": audio,
+                "duration": round(utterance.seconds, 4),
+                "text": utterance.text,
+            }
+            if utterance.offset:
+                row["offset"] = round(utterance.offset, 4)
+            if utterance.speaker:
+                row["speaker"] = utterance.speaker
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def missing_audio(utterances: Iterable[Utterance]) -> list[Utterance]:
+    """The utterances whose audio is not a regular file; one directory listing a folder.
+
+    A `stat` a file would take minutes for a large corpus on a network disk.
+    """
+    folders: dict[str, set[str]] = {}
+    absent = []
+    for utterance in utterances:
+        folder, name = os.path.split(utterance.audio)
+        if folder not in folders:
+            try:
+                with os.scandir(folder) as entries:
+                    folders[folder] = {entry.name for entry in entries if entry.is_file()}
+            except OSError:
+                folders[folder] = set()
+        if name not in folders[folder]:
+            absent.append(utterance)
+    return absent
+
+
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, object] | str]]:
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:  # bad JSON or bad UTF-8
+                yield number, f"not JSON: {error}"
+                continue
+            yield number, row if isinstance(row, dict) else "not a JSON object"
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, object] | str]]:
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        try:
+            for row in reader:
+                filled = {key: value for key, value in row.items() if key and value is not None}
+                yield reader.line_num, filled
+        except (csv.Error, UnicodeDecodeError) as error:
+            yield reader.line_num, f"not CSV in UTF-8: {error}"
+
+
+def _utterance(row: dict[str, object], folder: str) -> Utterance | str:
+    """The utterance of a row, or what is wrong with it."""
+    audio, text = row.get("audio_filepath"), row.get("text")
+    if not isinstance(audio, str) or not audio:
+        return f"audio_filepath must be a path, got {audio!r}"
+    if not isinstance(text, str):
+        return f"text must be a string, got {text!r}"
+    seconds, offset = _number(row.get("duration")), _number(row.get("offset") or 0.0)
+    if seconds is None or seconds <= 0:
+        return f"duration must be a number of seconds above 0, got {row.get('duration')!r}"
+    if offset is None or offset < 0:
+        return f"offset must be a number of seconds, 0 or more, got {row.get('offset')!r}"
+    return Utterance(
+        id=f"{audio}@{offset:g}" if offset else audio,
+        audio=os.path.normpath(os.path.join(folder, audio)),
+        seconds=seconds,
+        text=text,
+        offset=offset,
+        speaker=str(row.get("speaker") or ""),
+    )
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

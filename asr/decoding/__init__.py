@@ -1,0 +1,1 @@
+"""Log-probabilities to labels: what a decoder is, and one file for each search."""

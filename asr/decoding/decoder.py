@@ -1,0 +1,34 @@
+"""What every decoder takes and gives."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One reading of one utterance; a search with a beam gives several, the best first."""
+
+    labels: tuple[int, ...]  # ids, without blanks
+    starts: tuple[int, ...]  # the output frame in which each label begins
+    score: float  # natural log-probability by the decoder's own measure; higher is better
+
+
+class Decoder(Protocol):
+    """A search through a model's log-probabilities.
+
+    `name` goes into the name of a result's folder and must therefore tell the decoder's settings
+    apart; `language_model` is what the result records (None without one).
+    """
+
+    name: str
+    language_model: str | None
+
+    def decode(self, log_probs: Tensor) -> Decoded:
+        """The best reading of one utterance's log-probabilities `(S, V)`."""
+        ...
+
+    def decode_batch(self, log_probs: Tensor, frames: Tensor) -> list[Decoded]:
+        """The best reading of each utterance, from `(S, B, V)` and their lengths `(B,)`."""
+        ...

@@ -1,0 +1,1 @@
+"""Trained models on test sets: hypotheses, error counts and a `result.json` for each pair."""

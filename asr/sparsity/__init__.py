@@ -1,0 +1,1 @@
+"""Which blocks of which weights are zero, and when they become so."""

@@ -1,0 +1,273 @@
+"""Text to label ids and back: a named normaliser and the vocabularies. Blank is always id 0."""
+
+import base64
+import io
+import operator
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from num2words import num2words
+
+from asr.errors import InputError
+
+BLANK = 0
+
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u0060\u00b4\uff07", "'"))
+_PLAIN = re.compile(r"[a-z]+(?:[ '][a-z]+)*")
+_DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
+_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)\b")
+_LONE_APOSTROPHE = re.compile(r"(?<![^\W\d_])'(?![^\W\d_])")
+# Spelled in English only; in any other language these are left standing, hence reported.
+_SYMBOLS = {
+    "&": "and",
+    "%": "percent",
+    "+": "plus",
+    "=": "equals",
+    "@": "at",
+    "$": "dollars",
+    "\u00a3": "pounds",
+    "\u20ac": "euros",
+    "\u00b0": "degrees",
+}
+_SYMBOL_WORDS = str.maketrans({symbol: f" {word} " for symbol, word in _SYMBOLS.items()})
+
+
+class _Punctuation(dict[int, str]):
+    """For `str.translate`: punctuation, separators and control characters to spaces.
+
+    Each character's category is looked up once: a corpus has millions of characters.
+    """
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        spaced = unicodedata.category(character)[0] in "PZC" and character != "'"
+        self[code] = " " if spaced else character
+        return self[code]
+
+
+_PUNCTUATION = _Punctuation()
+
+
+class Normaliser(Protocol):
+    """A named rule that both training targets and references go through."""
+
+    name: str
+    language: str
+
+    def __call__(self, text: str) -> str: ...
+
+
+class BasicNormaliser:
+    """Unicode NFKC, lower case, numbers and common symbols as words, punctuation to spaces.
+
+    Letters of any script stay, and so does an apostrophe that touches a letter. A symbol with no
+    rule stays too: it is outside every usual vocabulary, and is then reported, not lost.
+
+    Args:
+        language: ISO 639-1 code by which `num2words` spells numbers.
+    """
+
+    def __init__(self, language: str) -> None:
+        try:
+            num2words(1, lang=language)
+        except NotImplementedError as error:
+            raise InputError(
+                "language of the normaliser",
+                expected="a code that num2words can spell numbers in (en, de, fr, es, ...)",
+                got=repr(language),
+                remedy="Choose another, or spell the numbers in the manifest.",
+            ) from error
+        self.language = language
+        self.name = "basic" if language == "en" else f"basic-{language}"
+
+    def __call__(self, text: str) -> str:
+        # Most lines of a prepared corpus; everything below would leave them as they are.
+        if text.isascii() and _PLAIN.fullmatch(text := text.lower()):
+            return text
+        text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
+        # Lower case can decompose (as of capital I with a dot), NFKC again makes it stable.
+        text = unicodedata.normalize("NFKC", text)
+        if _DIGIT.search(text):
+            if self.language == "en":
+                text = _ORDINAL.sub(lambda match: self._spelled(match[1], "ordinal"), text)
+            text = _NUMBER.sub(lambda match: self._spelled(match[0], "cardinal"), text)
+        if self.language == "en":
+            text = text.translate(_SYMBOL_WORDS)
+        text = text.translate(_PUNCTUATION)
+        if "'" in text:
+            text = _LONE_APOSTROPHE.sub(" ", text)
+        return " ".join(text.split())
+
+    def _spelled(self, number: str, form: str) -> str:
+        # A leading zero is read digit by digit, as in a telephone number or 007.
+        if len(number) > 1 and number[0] == "0" and "." not in number:
+            words = " ".join(num2words(int(digit), lang=self.language) for digit in number)
+        else:
+            plain = number.replace(",", "")
+            value = float(plain) if "." in plain else int(plain)
+            words = num2words(value, lang=self.language, to=form)
+        return f" {words} "
+
+
+class Vocabulary(Protocol):
+    """Label ids of a text; `state()` is plain data for the checkpoint."""
+
+    def __len__(self) -> int: ...
+    def encode(self, text: str) -> list[int]: ...
+    def decode(self, ids: Sequence[int]) -> str: ...
+    def unknown(self, text: str) -> Counter[str]: ...
+    def state(self) -> dict[str, Any]: ...
+
+
+class CharacterVocabulary:
+    """One label a character, in the order given, after the blank.
+
+    Args:
+        characters: every character that may be written, the space among them.
+    """
+
+    def __init__(self, characters: str) -> None:
+        if not characters or len(set(characters)) != len(characters):
+            raise InputError(
+                "characters of the vocabulary",
+                expected="at least one, each once",
+                got=repr(characters),
+                remedy="Remove the repeated ones.",
+            )
+        self.characters = characters
+        self._ids = {character: index for index, character in enumerate(characters, 1)}
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str]) -> "CharacterVocabulary":
+        """The vocabulary of every character in `texts`, sorted; any language."""
+        characters: set[str] = set()
+        for text in texts:
+            characters.update(text)
+        return cls("".join(sorted(characters)))
+
+    def __len__(self) -> int:
+        return len(self.characters) + 1
+
+    def encode(self, text: str) -> list[int]:
+        """Label ids of `text`; raises InputError on a character outside the vocabulary."""
+        try:
+            return list(map(self._ids.__getitem__, text))
+        except KeyError:
+            raise _unknown_error(text, self.unknown(text)) from None
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join(self.characters[index - 1] for index in ids)
+
+    def unknown(self, text: str) -> Counter[str]:
+        """The characters of `text` that no label stands for, with their counts."""
+        return Counter(character for character in text if character not in self._ids)
+
+    def state(self) -> dict[str, Any]:
+        return {"kind": "characters", "characters": self.characters}
+
+
+class BpeVocabulary:
+    """Byte-pair labels by sentencepiece (extra `bpe`); its unknown piece's id 0 is our blank.
+
+    Args:
+        model: a serialised sentencepiece model, as `train` returns it.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        self.model = model
+        self._processor = _sentencepiece().SentencePieceProcessor(model_proto=model)
+        size = self._processor.get_piece_size()
+        pieces = (self._processor.id_to_piece(index) for index in range(1, size))
+        self._characters = {c for piece in pieces for c in piece.replace("\u2581", " ")}
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str], size: int) -> "BpeVocabulary":
+        """Train on `texts`: `size` labels, the blank included; every character is covered."""
+        model = io.BytesIO()
+        try:
+            _sentencepiece().SentencePieceTrainer.train(
+                sentence_iterator=iter(texts),
+                model_writer=model,
+                vocab_size=size,
+                model_type="bpe",
+                character_coverage=1.0,
+                normalization_rule_name="identity",  # the normaliser has done it
+                unk_id=BLANK,
+                bos_id=-1,
+                eos_id=-1,
+                minloglevel=2,
+                num_threads=1,
+            )
+        except RuntimeError as error:
+            raise InputError(
+                "size of the BPE vocabulary",
+                expected="a size that the training text can fill",
+                got=f"{size} ({error})",
+                remedy="Choose a smaller size, or one above the number of characters.",
+            ) from error
+        return cls(model.getvalue())
+
+    def __len__(self) -> int:
+        return int(self._processor.get_piece_size())
+
+    def encode(self, text: str) -> list[int]:
+        """Label ids of `text`; raises InputError on a character outside the vocabulary."""
+        ids: list[int] = self._processor.encode(text)
+        if BLANK in ids:
+            raise _unknown_error(text, self.unknown(text))
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self._processor.decode([int(index) for index in ids]))
+
+    def unknown(self, text: str) -> Counter[str]:
+        """The characters of `text` that no label holds, with their counts."""
+        return Counter(character for character in text if character not in self._characters)
+
+    def state(self) -> dict[str, Any]:
+        return {"kind": "bpe", "model": base64.b64encode(self.model).decode("ascii")}
+
+
+def vocabulary_from_state(state: dict[str, Any]) -> Vocabulary:
+    """Rebuild what `state()` described."""
+    if state["kind"] == "characters":
+        return CharacterVocabulary(state["characters"])
+    if state["kind"] == "bpe":
+        return BpeVocabulary(base64.b64decode(state["model"]))
+    raise InputError(
+        "vocabulary of the checkpoint",
+        expected="kind 'characters' or 'bpe'",
+        got=repr(state["kind"]),
+        remedy="Load it with the version of this program that wrote it.",
+    )
+
+
+def labels_and_repeats(ids: Sequence[int]) -> int:
+    """Frames that CTC needs at the least: one a label, one more between two equal labels."""
+    return len(ids) + sum(map(operator.eq, ids, ids[1:]))
+
+
+def _unknown_error(text: str, unknown: Counter[str]) -> InputError:
+    return InputError(
+        f"text {text!r}",
+        expected="characters of the vocabulary only",
+        got=", ".join(f"{character!r} x{count}" for character, count in unknown.items()),
+        remedy="Normalise the text, or build the vocabulary from the manifest (vocabulary=...).",
+    )
+
+
+def _sentencepiece() -> Any:
+    try:
+        import sentencepiece  # an extra: only who trains BPE models needs it
+    except ImportError as error:
+        raise InputError(
+            "BPE vocabulary",
+            expected="the package sentencepiece",
+            got="no such package",
+            remedy="Install the extra: pip install 'asr[bpe]'.",
+        ) from error
+    return sentencepiece

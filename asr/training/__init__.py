@@ -1,0 +1,1 @@
+"""Learning the weights: the Lightning module, the recipe, the run folder and exact resume."""

@@ -1,0 +1,203 @@
+"""When a run saves, how it stops on a signal, and what it resumes from."""
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.pytorch.callbacks import Checkpoint
+
+from asr.checkpoint import read_checkpoint
+from asr.errors import InputError
+from asr.files import atomic_write
+from asr.training.run_folder import RunFolder
+
+
+class Interrupted(Exception):
+    """Training has saved and stopped on a signal; the same command continues it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.exit_code = 128 + signum
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint whole or not at all, keeping the one before as `previous.ckpt`."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        path = Path(path)
+        with atomic_write(path, "wb") as file:
+            torch.save(checkpoint, file)
+            if path.is_file():
+                # A link first: there is no moment without a `path`.
+                previous = path.with_name("previous.ckpt")
+                previous.unlink(missing_ok=True)
+                os.link(path, previous)
+
+
+def newest_readable(folder: Path) -> Path | None:
+    """The checkpoint to resume from: the last, or the one before it where that is damaged.
+
+    Raises:
+        InputError: there are checkpoints, and none can be read.
+    """
+    candidates = [folder / name for name in ("last.ckpt", "previous.ckpt")]
+    refusals = []
+    for path in filter(Path.is_file, candidates):
+        try:
+            read_checkpoint(path)
+        except InputError as error:
+            print(f"warning: {error}")
+            refusals.append(path.name)
+            continue
+        return path
+    if refusals:
+        raise InputError(
+            str(folder),
+            expected="a checkpoint that can be read",
+            got=f"only damaged ones ({', '.join(refusals)})",
+            remedy="Remove the run folder to start over.",
+        )
+    return None
+
+
+class Checkpoints(Checkpoint):
+    """Saves `last.ckpt` each epoch, every few minutes and on a signal, `best.ckpt` by WER.
+
+    A checkpoint inside an epoch is written only between optimizer steps, and never at the
+    epoch's last batch: what resumes from it does exactly what would have come next. Lightning's
+    ModelCheckpoint saves wherever an exception happens to strike.
+
+    Args:
+        folder: of the run.
+        minutes: between two saves inside an epoch.
+    """
+
+    def __init__(self, folder: RunFolder, minutes: float) -> None:
+        self.folder, self.minutes = folder, minutes
+        self.best_wer = float("inf")
+        self.best_epoch = -1
+        self._rng: list[dict[str, Any]] = []
+        self._signal: int | None = None
+        self._handlers: dict[int, Any] = {}
+        self._saved_at = time.monotonic()
+
+    # ---- state -------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best_wer": self.best_wer, "best_epoch": self.best_epoch, "rng": _all_rng_states()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best_wer, self.best_epoch = state["best_wer"], state["best_epoch"]
+        self._rng = state["rng"]
+
+    # ---- signals -----------------------------------------------------------------------------
+
+    def on_train_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        # After the loaders and the restored state: from here on only training draws numbers.
+        if len(self._rng) == trainer.world_size:
+            _set_rng_state(self._rng[trainer.global_rank])
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[signum] = signal.signal(signum, self._on_signal)
+        self._saved_at = time.monotonic()
+        self._write_status(trainer)
+
+    def _on_signal(self, signum: int, _: FrameType | None) -> None:
+        if self._signal is not None:  # asked twice: do not wait for the batch
+            raise KeyboardInterrupt
+        self._signal = signum
+        print(f"{signal.Signals(signum).name}: saving after this batch; once more to quit at once")
+
+    def _restore_handlers(self) -> None:
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+
+    def on_train_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        self._restore_handlers()
+
+    def on_exception(
+        self, trainer: lightning.Trainer, _: lightning.LightningModule, __: BaseException
+    ) -> None:
+        self._restore_handlers()
+
+    # ---- saving ------------------------------------------------------------------------------
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        _: lightning.LightningModule,
+        __: Any,
+        ___: Any,
+        batch_idx: int,
+    ) -> None:
+        progress = trainer.fit_loop.epoch_loop.batch_progress
+        accumulating = (batch_idx + 1) % trainer.accumulate_grad_batches != 0
+        if progress.is_last_batch or accumulating:
+            return
+        due = time.monotonic() - self._saved_at > 60 * self.minutes
+        if _any(trainer, due or self._signal is not None):
+            self._save_last(trainer)
+            self._stop_if_asked(trainer)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        wer = float(trainer.callback_metrics.get("wer", torch.tensor(float("inf"))))
+        improved = wer < self.best_wer
+        if improved:
+            self.best_wer, self.best_epoch = wer, trainer.current_epoch
+        self._save_last(trainer)
+        if improved and trainer.is_global_zero:
+            best = self.folder.checkpoints / "best.ckpt"
+            temporary = best.with_name(".best.ckpt.tmp")
+            shutil.copyfile(self.folder.checkpoints / "last.ckpt", temporary)
+            os.replace(temporary, best)
+        self._stop_if_asked(trainer)
+
+    def _save_last(self, trainer: lightning.Trainer) -> None:
+        trainer.save_checkpoint(self.folder.checkpoints / "last.ckpt")
+        self._saved_at = time.monotonic()
+        self._write_status(trainer)
+
+    def _write_status(self, trainer: lightning.Trainer) -> None:
+        if trainer.is_global_zero:
+            self.folder.write_status(
+                "running", step=trainer.global_step, epoch=trainer.current_epoch
+            )
+
+    def _stop_if_asked(self, trainer: lightning.Trainer) -> None:
+        if _any(trainer, self._signal is not None):
+            raise Interrupted(self._signal or signal.SIGTERM)
+
+
+def _any(trainer: lightning.Trainer, flag: bool) -> bool:
+    """Whether any process says so: all of them must save together."""
+    if trainer.world_size == 1:
+        return flag
+    return trainer.strategy.reduce_boolean_decision(flag, all=False)
+
+
+def _rng_state() -> dict[str, Any]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+
+def _set_rng_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["cpu"].cpu())
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all([tensor.cpu() for tensor in state["cuda"]])
+
+
+def _all_rng_states() -> list[dict[str, Any]]:
+    """The state of every process, in order of rank; Lightning itself saves none."""
+    if not torch.distributed.is_initialized():
+        return [_rng_state()]
+    states: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(states, _rng_state())
+    return states

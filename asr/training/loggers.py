@@ -1,0 +1,62 @@
+"""Where metrics go besides `metrics.csv`, which every run has."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+
+from asr.training.run_folder import RunFolder
+
+
+def no_loggers(folder: RunFolder, settings: dict[str, Any]) -> list[Logger]:
+    """Only the CSV."""
+    return []
+
+
+def tensorboard_logger(folder: RunFolder, settings: dict[str, Any]) -> list[Logger]:
+    """Event files under `tensorboard/` of the run folder (extra `tensorboard`)."""
+    return [TensorBoardLogger(folder.path, name="tensorboard", version="")]
+
+
+def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> list[Logger]:
+    """Weights & Biases: online where there is a key, else offline; the run key is its id.
+
+    It never asks and never ends a training: without a key, or without an answer within
+    half a minute, the run is written to disk for a later `wandb sync`.
+    """
+    import wandb  # several seconds to import, for those who ask for it
+
+    def start(mode: str) -> Any:
+        return wandb.init(
+            project=project,
+            id=folder.identity["run_key"],
+            name=f"{folder.identity['experiment']}-{folder.identity['run_key']}",
+            group=folder.identity["group_key"],
+            config=settings,
+            dir=folder.path,
+            resume="allow",
+            mode=mode,  # type: ignore[arg-type]
+            settings=wandb.Settings(init_timeout=30, silent=True),
+        )
+
+    online = os.environ.get("WANDB_MODE", "online") == "online" and _has_key()
+    try:
+        run = start("online" if online else "offline")
+    except wandb.Error as error:
+        print(f"warning: wandb is out of reach, writing an offline run ({error})")
+        run = start("offline")
+    return [WandbLogger(experiment=run)]
+
+
+def close(exit_code: int) -> None:
+    """End the wandb run, if there is one, in the state that the training ended in."""
+    if (wandb := sys.modules.get("wandb")) is not None and wandb.run is not None:
+        wandb.finish(exit_code=exit_code, quiet=True)
+
+
+def _has_key() -> bool:
+    netrc = Path.home() / ".netrc"
+    saved = netrc.is_file() and "api.wandb.ai" in netrc.read_text(encoding="utf-8")
+    return bool(os.environ.get("WANDB_API_KEY")) or saved

@@ -1,0 +1,68 @@
+"""Before epoch 1: does the worst batch fit into memory, and if not, whose fault is it?"""
+
+from collections.abc import Sequence
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from asr.data.dataset import SpeechDataset
+from asr.data.manifest import Utterance
+from asr.data.sampler import BatchPlan, EpochLengths
+from asr.errors import InputError
+from asr.training.module import SpeechModule
+
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+
+
+def worst_batches(plans: Sequence[BatchPlan], lengths: EpochLengths) -> list[BatchPlan]:
+    """The batch with the most padded frames and the one with the longest utterance."""
+
+    def longest(plan: BatchPlan) -> int:
+        return int(lengths.frames[list(plan.utterances)].max())
+
+    most = max(plans, key=lambda plan: len(plan.utterances) * longest(plan))
+    return list(dict.fromkeys([most, max(plans, key=longest)]))
+
+
+class WorstBatchScan(Callback):
+    """Runs the worst batches of the first epoch forward and backward, and forgets them."""
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        assert isinstance(module, SpeechModule)
+        if trainer.global_step > 0:
+            return
+        loader = trainer.train_dataloader
+        lengths = loader.sampler.lengths(0)
+        state = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+        random = torch.get_rng_state()
+        for plan in worst_batches(loader.sampler.plan(0), lengths):
+            scan(module, loader.dataset, plan)
+        module.zero_grad(set_to_none=True)
+        module.load_state_dict(state)
+        torch.set_rng_state(random)
+
+
+def scan(module: SpeechModule, dataset: SpeechDataset, plan: BatchPlan) -> None:
+    """One forward and backward pass; raises InputError naming the longest if memory runs out."""
+    try:
+        log_probs, _ = module(dataset[plan].to(module.device))
+        log_probs.sum().backward()
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(
+            words in str(error) for words in _OUT_OF_MEMORY
+        ):
+            raise
+        worst = _longest(dataset.utterances, plan)
+        raise InputError(
+            f"worst batch of the epoch ({len(plan.utterances)} utterances)",
+            expected="to fit into memory",
+            got=f"out of memory; its longest is {worst.id}, {worst.seconds:.1f} s",
+            remedy="Lower data.batch_seconds or data.max_seconds.",
+        ) from error
+
+
+def _longest(utterances: Sequence[Utterance], plan: BatchPlan) -> Utterance:
+    return max((utterances[index] for index in plan.utterances), key=lambda u: u.seconds)

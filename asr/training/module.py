@@ -1,0 +1,188 @@
+"""One training step and one validation step of a CTC acoustic model."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+
+import lightning
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from asr.checkpoint import Blueprint, TrainedModel, model_weights, read_checkpoint
+from asr.data.batch import Batch
+from asr.data.manifest import Utterance
+from asr.decoding.decoder import Decoder
+from asr.errors import InputError
+from asr.evaluation.error_rate import ErrorCounts, character_counts, pool, word_counts
+from asr.training.loss import alignable, ctc_losses
+from asr.training.schedules import Schedule
+
+OnNonFinite = Literal["stop", "skip"]
+
+
+class SpeechModule(lightning.LightningModule):
+    """Lightning's view of an acoustic model.
+
+    Args:
+        blueprint: what rebuilds the model; goes into every checkpoint.
+        trained: the model that the blueprint built.
+        optimizer: parameters -> optimizer.
+        schedule: progress in [0, 1] -> factor of the learning rate.
+        decoder: for the validation error rates.
+        total_steps: optimizer steps of the whole run.
+        epochs: of the whole run.
+        on_non_finite: `stop` raises on a loss or gradient that is not finite, `skip` leaves the
+            batch out; either names the utterances.
+        train_utterances: what batch indices mean in training.
+        validation_utterances: what batch indices mean in validation.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        trained: TrainedModel,
+        *,
+        optimizer: Callable[[Iterable[Tensor]], Optimizer],
+        schedule: Schedule,
+        decoder: Decoder,
+        total_steps: int,
+        epochs: int,
+        on_non_finite: OnNonFinite,
+        train_utterances: Sequence[Utterance],
+        validation_utterances: Sequence[Utterance],
+    ) -> None:
+        super().__init__()
+        self.model = trained.model
+        self.trained, self.blueprint = trained, blueprint
+        self.make_optimizer, self.schedule, self.decoder = optimizer, schedule, decoder
+        self.total_steps, self.epochs = total_steps, epochs
+        self.on_non_finite = on_non_finite
+        self.train_utterances = train_utterances
+        self.validation_utterances = validation_utterances
+        self.skipped = 0  # batches, in this process
+        self._batch: Batch | None = None
+        self._words = self._characters = ErrorCounts()
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Log-probabilities (S, B, V) and output frames (B,)."""
+        log_probs, frames = self.model(batch.features, batch.frames)
+        return log_probs, frames
+
+    # ---- training ----------------------------------------------------------------------------
+
+    def training_step(self, batch: Batch, _: int) -> Tensor | None:
+        """The mean CTC loss over the batch's utterances, or None to leave the batch out."""
+        self._batch = batch
+        log_probs, frames = self(batch)
+        losses = ctc_losses(log_probs, frames, batch.labels, batch.label_counts)
+        usable = alignable(frames, batch.labels, batch.label_counts) & losses.isfinite()
+        if not bool(usable.all()):
+            self._non_finite("loss", batch.indices[~usable], frames[~usable])
+            if not bool(losses.isfinite().all()):
+                # Batch norm has mixed the utterances: none of the batch's gradients is sound.
+                return None if self.trainer.world_size == 1 else self._no_gradient()
+        loss = losses.sum() / len(losses)
+        size = len(losses)
+        self.log("train_loss", loss, prog_bar=True, batch_size=size, on_step=True, on_epoch=False)
+        return loss
+
+    def _no_gradient(self) -> Tensor:
+        # Other processes wait for this one's gradients: give them zeros instead of nothing.
+        return torch.stack([(parameter * 0).sum() for parameter in self.parameters()]).sum()
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by the global norm; a norm that is not finite stops or skips the step."""
+        bound = float("inf") if gradient_clip_val is None else gradient_clip_val
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), bound)
+        self.log("gradient_norm", norm)
+        if not bool(norm.isfinite()):
+            assert self._batch is not None
+            self._non_finite("gradient", self._batch.indices, None)
+            # Without a gradient the optimizer leaves weight and moments as they are.
+            optimizer.zero_grad(set_to_none=True)
+
+    def _non_finite(self, what: str, indices: Tensor, frames: Tensor | None) -> None:
+        names = [self.train_utterances[index].id for index in indices.tolist()]
+        lengths = "" if frames is None else f" ({frames.tolist()} output frames)"
+        if self.on_non_finite == "stop":
+            raise InputError(
+                f"{what} in epoch {self.current_epoch}, step {self.global_step}",
+                expected="a finite number",
+                got=f"one that is not, from {', '.join(names)}{lengths}",
+                remedy="Run asr.data.check on the manifest, lower the learning rate, or set "
+                "training.on_non_finite=skip.",
+            )
+        self.skipped += 1
+        self.print(f"skipped: {what} is not finite in {', '.join(names)}{lengths}")
+
+    def on_train_epoch_end(self) -> None:
+        self.log("skipped", float(self.skipped), reduce_fx="sum", sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.make_optimizer(self.parameters())
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: self.schedule(min(step / self.total_steps, 1.0), self.epochs)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "lr"},
+        }
+
+    # ---- validation --------------------------------------------------------------------------
+
+    def on_validation_epoch_start(self) -> None:
+        self._words = self._characters = ErrorCounts()
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Counts the errors of greedy decoding; the loss is over the lines CTC can align."""
+        log_probs, frames = self(batch)
+        losses = ctc_losses(log_probs, frames, batch.labels, batch.label_counts)
+        usable = alignable(frames, batch.labels, batch.label_counts)
+        if bool(usable.any()):
+            self.log(
+                "validation_loss",
+                losses[usable].mean(),
+                batch_size=int(usable.sum()),
+                on_epoch=True,
+                sync_dist=True,
+            )
+        decoded = self.decoder.decode_batch(log_probs, frames)
+        hypotheses = [self.trained.vocabulary.decode(reading.labels) for reading in decoded]
+        references = [self.validation_utterances[i].text for i in batch.indices.tolist()]
+        self._words += pool(word_counts(references, hypotheses))
+        self._characters += pool(character_counts(references, hypotheses))
+
+    def on_validation_epoch_end(self) -> None:
+        for name, counts in (("wer", self._words), ("cer", self._characters)):
+            pooled = torch.tensor([counts.errors, counts.reference_length], device=self.device)
+            pooled = self.trainer.strategy.reduce(pooled, reduce_op="sum")
+            self.log(name, pooled[0] / pooled[1], prog_bar=True, rank_zero_only=True)
+
+    # ---- checkpoints -------------------------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["recogniser"] = self.blueprint.state()
+        checkpoint["skipped"] = self.skipped
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.skipped = checkpoint["skipped"]
+
+    def init_from(self, path: str) -> None:
+        """Start from the weights of a finished run (fine-tuning, or pruning a trained model)."""
+        checkpoint = read_checkpoint(path)
+        theirs = Blueprint.from_state(checkpoint["recogniser"])
+        for what in ("features", "feature_arguments", "model_arguments", "vocabulary", "language"):
+            ours, other = getattr(self.blueprint, what), getattr(theirs, what)
+            if ours != other:
+                raise InputError(
+                    f"init_from={path}",
+                    expected=f"the {what} of this run, {ours}",
+                    got=f"{other}",
+                    remedy="Configure this run as that one was.",
+                )
+        self.model.load_state_dict(model_weights(checkpoint))

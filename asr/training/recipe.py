@@ -1,0 +1,119 @@
+"""How long, how precise, on what: the settings of a run, and the Lightning trainer they make."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import DDPStrategy
+
+from asr.errors import InputError
+from asr.training.checkpoints import AtomicCheckpointIO, Checkpoints
+from asr.training.memory_scan import WorstBatchScan
+from asr.training.metrics_csv import MetricsCsv
+from asr.training.module import OnNonFinite
+from asr.training.report import EpochReport, progress_bars
+from asr.training.run_folder import RunFolder
+
+# Anything else is a typing error; 16-mixed silently runs in bf16 on a CPU, hence only on a GPU.
+_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What affects the result besides data, model and optimizer.
+
+    Args:
+        epochs: passes over the training set.
+        precision: 32-true, bf16-mixed, 64-true, or 16-mixed (GPU only).
+        gradient_clip: largest global norm of the gradient; null clips nothing.
+        accumulate: batches an optimizer step.
+        ema_decay: decay a step of an exponential moving average of the weights, which validation
+            and checkpoints then use; null keeps none.
+        on_non_finite: `stop` or `skip` on a loss or gradient that is not finite.
+        checkpoint_minutes: between two saves inside an epoch.
+        scan_worst_batch: try the largest batches for memory before epoch 1.
+    """
+
+    epochs: int
+    precision: str
+    gradient_clip: float | None
+    accumulate: int
+    ema_decay: float | None
+    on_non_finite: OnNonFinite
+    checkpoint_minutes: float
+    scan_worst_batch: bool
+
+    def __post_init__(self) -> None:
+        for name, value, legal in (
+            ("precision", self.precision, _PRECISIONS),
+            ("on_non_finite", self.on_non_finite, ("stop", "skip")),
+        ):
+            if value not in legal:
+                raise InputError(
+                    f"training.{name}",
+                    expected=" or ".join(legal),
+                    got=repr(value),
+                    remedy="Choose one of them.",
+                )
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where it runs; never part of the run key.
+
+    Args:
+        accelerator: cpu, gpu or auto.
+        devices: processes of this node, one a device.
+        nodes: machines.
+        threads: of each process on the CPU.
+        workers: loader processes of each process.
+    """
+
+    accelerator: str
+    devices: int
+    nodes: int
+    threads: int
+    workers: int
+
+
+def make_trainer(
+    recipe: Recipe, hardware: Hardware, folder: RunFolder, loggers: Sequence[Logger]
+) -> lightning.Trainer:
+    """The trainer of a run: everything it needs to save, resume, report and stop."""
+    if recipe.precision == "16-mixed" and hardware.accelerator == "cpu":
+        raise InputError(
+            "training.precision",
+            expected="bf16-mixed on a CPU",
+            got="16-mixed, which a CPU would silently run in bf16",
+            remedy="Set training.precision=bf16-mixed.",
+        )
+    callbacks: list[Callback] = [EpochReport(), *progress_bars()]
+    if recipe.scan_worst_batch:
+        callbacks.append(WorstBatchScan())
+    if recipe.ema_decay is not None:
+        callbacks.append(EMAWeightAveraging(decay=recipe.ema_decay))
+    callbacks.append(Checkpoints(folder, recipe.checkpoint_minutes))
+    processes = hardware.devices * hardware.nodes
+    strategy: Any = DDPStrategy() if processes > 1 else "auto"
+    return lightning.Trainer(
+        accelerator=hardware.accelerator,
+        devices=hardware.devices,
+        num_nodes=hardware.nodes,
+        strategy=strategy,
+        precision=recipe.precision,  # type: ignore[arg-type]  # checked by Recipe
+        max_epochs=recipe.epochs,
+        gradient_clip_val=recipe.gradient_clip,
+        accumulate_grad_batches=recipe.accumulate,
+        callbacks=callbacks,
+        logger=[MetricsCsv(folder.metrics), *loggers],
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=folder.path,
+        use_distributed_sampler=False,  # ours shards without repeats
+        num_sanity_val_steps=0,  # it would draw from the random numbers of a resumed run
+        enable_progress_bar=bool(progress_bars()),
+        enable_model_summary=False,
+        log_every_n_steps=10,
+    )

@@ -1,0 +1,85 @@
+"""What a run says while it trains: one line an epoch, and how long it waited for data."""
+
+import sys
+import time
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback, TQDMProgressBar
+
+from asr.data.batch import Batch
+
+
+class EpochReport(Callback):
+    """Logs `audio_seconds_per_second` and `data_wait` (share of training time); prints a line."""
+
+    def __init__(self) -> None:
+        self._batch_ended = self._epoch_started = 0.0
+        self._waited = self._trained = self._audio = self._losses = 0.0
+        self._batches = 0
+
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        self._waited = self._trained = self._audio = self._losses = 0.0
+        self._batches = 0
+        self._batch_ended = self._epoch_started = time.perf_counter()
+
+    def on_train_batch_start(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        now = time.perf_counter()
+        # The first batch waits for workers to start, which a longer run pays only once.
+        if self._batches:
+            self._waited += now - self._batch_ended
+        self._batch_ended = now
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        now = time.perf_counter()
+        self._trained += now - self._batch_ended
+        self._batch_ended = now
+        self._audio += batch.seconds
+        self._batches += 1
+        if outputs is not None:
+            self._losses += float(outputs["loss"].detach()) * trainer.accumulate_grad_batches
+        elapsed = self._waited + self._trained
+        module.log("audio_seconds_per_second", self._audio / elapsed, prog_bar=True)
+        module.log("data_wait", self._waited / elapsed)
+        module.log("lr", trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        if not trainer.is_global_zero:
+            return
+        metrics = trainer.callback_metrics
+        elapsed = self._waited + self._trained
+        rates = "".join(
+            f"  {name} {100 * float(metrics[name]):5.1f} %"
+            for name in ("wer", "cer")
+            if name in metrics
+        )
+        print(
+            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+            f"  loss {self._losses / max(self._batches, 1):7.2f}{rates}"
+            f"  lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}"
+            f"  audio {self._audio / elapsed:.0f} s/s  waiting {100 * self._waited / elapsed:.1f} %"
+            f"  {time.perf_counter() - self._epoch_started:.0f} s",
+            flush=True,
+        )
+
+
+def progress_bars() -> list[Callback]:
+    """A bar where somebody watches; in a log file it would be thousands of lines."""
+    return [TQDMProgressBar(leave=False)] if sys.stderr.isatty() else []

@@ -1,0 +1,91 @@
+"""A run's folder on disk: one process owns it, and `status.json` alone says how far it is."""
+
+import fcntl
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from asr.errors import InputError
+from asr.files import atomic_write
+
+State = Literal["running", "done", "failed", "preempted"]
+
+
+class RunFolder:
+    """`runs/<experiment>/<run_key>/`, see docs/runs.md.
+
+    Args:
+        path: of the folder; made if it is not there.
+        identity: what every status repeats: keys, seed, experiment.
+    """
+
+    def __init__(self, path: str | Path, identity: dict[str, Any]) -> None:
+        self.path = Path(path)
+        self.identity = identity
+        self._lock: IO[str] | None = None
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
+
+    def acquire(self) -> None:
+        """Own the folder until this process ends, however it ends.
+
+        The kernel drops a POSIX record lock with its process, on the same or another host, so
+        there is no stale lock to clean up; a forked loader worker does not inherit it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = open(self.path / "lock", "a+", encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                str(self.path),
+                expected="a folder that can be written",
+                got=error.strerror or str(error),
+                remedy="Set runs=FOLDER to one that can.",
+            ) from error
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            owner = file.read().strip() or "another process"
+            file.close()
+            raise InputError(
+                str(self.path),
+                expected="no other process on this run",
+                got=f"a lock held by {owner}",
+                remedy="Wait for it, or end it; the lock goes with its process.",
+            ) from error
+        file.truncate(0)
+        file.write(f"host {socket.gethostname()}, pid {os.getpid()}")
+        file.flush()
+        self._lock = file
+
+    def status(self) -> dict[str, Any]:
+        """The last status written; empty for a new run."""
+        path = self.path / "status.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def write_status(self, state: State, *, step: int, epoch: int, reason: str = "") -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        status = {
+            **self.identity,
+            "state": state,
+            "step": step,
+            "epoch": epoch,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": self.status().get("started", now),
+            "updated": now,
+            "reason": reason,
+        }
+        with atomic_write(self.path / "status.json") as file:
+            json.dump(status, file, indent=2)
+            file.write("\n")

@@ -1,0 +1,51 @@
+"""The name of a run: a hash of what affects its result."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Groups of the configuration that say where and how, not what.
+UNHASHED = ("experiment_name", "runs", "logger", "hardware")
+DENSE = {"_target_": "asr.sparsity.dense.Dense"}
+
+
+@dataclass(frozen=True)
+class RunKeys:
+    """Names of a run, of its setting whatever the seed, and of the dense setting beside it."""
+
+    run_key: str
+    group_key: str
+    baseline_key: str
+
+
+def run_keys(
+    config: Mapping[str, Any], manifests: Mapping[str, str], parents: Mapping[str, str]
+) -> RunKeys:
+    """Keys of a resolved configuration.
+
+    Args:
+        config: resolved, plain data.
+        manifests: path as configured -> SHA-256 of the content; it takes the path's place.
+        parents: path as configured of a run that this one starts from -> that run's key.
+    """
+    hashed = {name: value for name, value in config.items() if name not in UNHASHED}
+    hashed = _replace(hashed, {**manifests, **parents})
+    # Test sets are scored after training and change nothing in it.
+    hashed["data"] = {name: value for name, value in hashed["data"].items() if name != "test"}
+    group = {name: value for name, value in hashed.items() if name != "seed"}
+    return RunKeys(_digest(hashed), _digest(group), _digest({**group, "sparsity": DENSE}))
+
+
+def _replace(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _replace(inner, names) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replace(inner, names) for inner in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,55 @@
+"""Score trained runs on test sets: python evaluate.py runs=[RUN,...] manifests=[MANIFEST,...].
+
+Writes RUN/eval/<corpus>-<split>-<decoder>/{result.json,hypotheses.jsonl} for each pair and prints
+one table. Exit code 1 if any pair failed; the others are scored all the same.
+"""
+
+import sys
+
+import torch
+from omegaconf import DictConfig, ListConfig
+from rich.console import Console
+
+from asr.configuration import build, entry_point
+from asr.decoding.decoder import Decoder
+from asr.evaluation.pairs import Failure, score_pairs
+from asr.evaluation.result import Result
+from asr.evaluation.table import table
+
+
+@entry_point("evaluate")
+def main(cfg: DictConfig) -> None:
+    """Score every pair, then print the table."""
+    torch.set_num_threads(cfg.threads)
+    decoder: Decoder = build(cfg.decoding)
+    results: list[Result] = []
+    failed = 0
+    for pair, outcome in score_pairs(
+        _listed(cfg.runs),
+        _listed(cfg.manifests),
+        decoder,
+        batch=cfg.batch,
+        batch_seconds=cfg.batch_seconds,
+        device=cfg.device,
+    ):
+        if isinstance(outcome, Failure):
+            failed += 1
+            print(f"error: {pair}: {outcome.error}", file=sys.stderr)
+            continue
+        results.append(outcome.result)
+        for notice in outcome.notices:
+            print(f"note: {pair}: {notice}", file=sys.stderr)
+    if results:
+        # Into a file or a pipe there is no width to keep to.
+        Console(width=None if sys.stdout.isatty() else 160).print(table(results))
+    if failed:
+        sys.exit(1)
+
+
+def _listed(paths: str | ListConfig) -> list[str]:
+    """One path needs no brackets on the command line."""
+    return [paths] if isinstance(paths, str) else [str(path) for path in paths]
+
+
+if __name__ == "__main__":
+    main()

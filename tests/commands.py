@@ -1,0 +1,48 @@
+"""Run the entry files as a user does: in a process of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
+
+
+def tiny_run(data: Path, runs: Path, *overrides: str) -> list[str]:
+    """A training command that takes seconds."""
+    return [
+        sys.executable,
+        "train.py",
+        f"data.train=[{data}/train.jsonl]",
+        f"data.validation=[{data}/validation.jsonl]",
+        f"data.test=[{data}/test.jsonl]",
+        "data.batch_seconds=4",
+        "model=tiny",
+        "model.dropout=0.3",
+        "training.epochs=3",
+        "hardware.workers=0",
+        f"runs={runs}",
+        *overrides,
+    ]
+
+
+def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+    """Run to the end, with the output as text."""
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        command,
+        cwd=REPOSITORY,
+        env=ENVIRONMENT,
+        text=True,
+        capture_output=True,
+        timeout=600,
+        **options,
+    )
+
+
+def start(command: list[str], log: Path) -> subprocess.Popen[str]:
+    """Start in the background, with the output in a file."""
+    with open(log, "w", encoding="utf-8") as file:
+        return subprocess.Popen(
+            command, cwd=REPOSITORY, env=ENVIRONMENT, text=True, stdout=file, stderr=file
+        )

@@ -1,0 +1,34 @@
+"""Fixtures of all tests: one thread, and the real speech where it is at hand."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
+
+import pytest
+import torch
+
+from tests.tones import make_tones
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Two busy threads on shared cores were seen many times slower than one."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real corpora beside the checkout; tests that need it skip without it."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs real speech, and there is no {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with train, validation and test manifests of tones, one pitch a letter."""
+    return make_tones(tmp_path_factory.mktemp("tones"))

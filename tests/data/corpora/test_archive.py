@@ -1,0 +1,70 @@
+"""Extraction and checksums: what a kill or a hostile archive may leave behind."""
+
+import hashlib
+import io
+import tarfile
+
+import pytest
+
+from asr.data.corpora.archive import Archive, download, extract, fetch
+from asr.errors import InputError
+
+
+@pytest.fixture
+def archive(tmp_path):
+    path = tmp_path / "publisher" / "corpus.tar.gz"
+    path.parent.mkdir()
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in {"corpus/a.txt": b"first", "corpus/deep/b.txt": b"second"}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+        link = tarfile.TarInfo("corpus/link.txt")
+        link.type, link.linkname = tarfile.SYMTYPE, "deep/b.txt"
+        tar.addfile(link)
+    return path
+
+
+def test_a_half_extracted_file_is_written_again_and_a_whole_one_kept(archive, tmp_path):
+    out = tmp_path / "out"
+    extract(archive, out)
+    kept = (out / "corpus/deep/b.txt").stat()
+    (out / "corpus/a.txt").write_text("fir")
+    extract(archive, out)
+    assert (out / "corpus/a.txt").read_text() == "first"
+    assert (out / "corpus/link.txt").read_text() == "second"
+    assert (out / "corpus/deep/b.txt").stat().st_mtime_ns == kept.st_mtime_ns
+    assert (out / "corpus/deep/b.txt").stat().st_ino == kept.st_ino
+
+
+def test_a_truncated_archive_is_refused(archive, tmp_path):
+    archive.write_bytes(archive.read_bytes()[:100])
+    with pytest.raises(InputError, match="expected a whole tar archive"):
+        extract(archive, tmp_path / "out")
+
+
+def test_nothing_is_written_outside_the_folder(tmp_path):
+    path = tmp_path / "hostile.tar"
+    with tarfile.open(path, "w") as tar:
+        tar.addfile(tarfile.TarInfo("../escaped.txt"), io.BytesIO())
+    with pytest.raises(InputError, match="OutsideDestinationError"):
+        extract(path, tmp_path / "out")
+    assert not (tmp_path / "escaped.txt").exists()
+
+
+def test_fetch_from_a_file_url_and_again_from_nothing(archive, tmp_path):
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    source = Archive(archive.as_uri(), f"sha256:{digest}")
+    fetch(source, tmp_path / "out")
+    assert (tmp_path / "out/corpus/a.txt").read_text() == "first"
+    (tmp_path / "out/downloads/corpus.tar.gz").unlink()
+    archive.unlink()
+    fetch(source, tmp_path / "out")
+
+
+def test_a_file_the_user_put_there_is_verified_too(archive, tmp_path):
+    path = tmp_path / "corpus.tar.gz"
+    path.write_bytes(b"something else")
+    with pytest.raises(InputError, match="expected the sha256"):
+        download(Archive(archive.as_uri(), "sha256:" + "0" * 64), path)
+    assert path.read_bytes() == b"something else"

@@ -1,0 +1,61 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asr.data.manifest import Utterance, write_manifest
+from tests.commands import run
+from tests.finished_run import REPOSITORY, write_audio, write_run
+
+
+def evaluate(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, "evaluate.py", *arguments])
+
+
+@pytest.fixture
+def manifests(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / "corpus" / f"{split}.jsonl" for split in ("test", "other")]
+    audio = write_audio(tmp_path / "corpus" / "a.wav", 1.2)
+    for path in paths:
+        write_manifest(path, [Utterance("", str(audio), 1.2, f"hello {path.stem}")])
+    return paths
+
+
+def test_two_runs_on_two_test_sets_and_one_run_that_is_missing(tmp_path: Path, manifests):
+    write_run(tmp_path / "r1", key="key1")
+    write_run(tmp_path / "r2", key="key2", seed=1)
+    runs = ",".join(str(tmp_path / name) for name in ("r1", "absent", "r2"))
+    listed = ",".join(map(str, manifests))
+    ended = evaluate(f"runs=[{runs}]", f"manifests=[{listed}]", "batch=2")
+    assert ended.returncode == 1
+    assert "absent: expected a run folder" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    rows = [line for line in ended.stdout.splitlines() if "tiny/key" in line]
+    assert [[part in row for part in ("key1", "-other")] for row in rows] == [
+        [True, False],
+        [True, True],
+        [False, False],
+        [False, True],
+    ]
+    for name in ("r1", "r2"):
+        for split in ("test", "other"):
+            path = tmp_path / name / "eval" / f"corpus-{split}-greedy" / "result.json"
+            result = json.loads(path.read_text())
+            assert (result["split"], result["batch"], result["threads"]) == (split, 2, 1)
+
+
+def test_one_run_needs_no_brackets_and_success_is_zero(tmp_path: Path, manifests):
+    write_run(tmp_path / "r1")
+    ended = evaluate(f"runs={tmp_path / 'r1'}", f"manifests={manifests[0]}")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "corpus-test" in ended.stdout
+    assert not list(REPOSITORY.glob("outputs"))
+
+
+def test_a_misspelt_override_names_the_legal_ones():
+    ended = evaluate("run=[a]")
+    assert ended.returncode == 1
+    assert "runs" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,151 @@
+"""Train an acoustic model: `python train.py`, the same again to continue, `-m` to sweep."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import DictConfig
+
+from asr.checkpoint import Blueprint, checkpoint_of
+from asr.configuration import arguments, build, entry_point, plain
+from asr.errors import InputError
+from asr.evaluation.run import read_run
+from asr.files import atomic_write, sha256
+from asr.training.checkpoints import Checkpoints, Interrupted, newest_readable
+from asr.training.loggers import close
+from asr.training.metrics_csv import MetricsCsv
+from asr.training.module import SpeechModule
+from asr.training.recipe import Hardware, Recipe, make_trainer
+from asr.training.run_folder import RunFolder
+from asr.training.run_key import run_keys
+
+
+def train(cfg: DictConfig) -> float | None:
+    """Train until done, from wherever the run was left; returns the best validation WER."""
+    folder = run_folder(cfg)
+    if folder.status().get("state") == "done":
+        print(f"{folder.path} is done. Another seed or setting is another run.")
+        return None
+    if rank_zero_only.rank == 0:
+        folder.acquire()
+        with atomic_write(folder.path / "config.yaml") as file:
+            yaml.safe_dump(plain(cfg), file, sort_keys=False, allow_unicode=True)
+    print(f"run {folder.path}")
+    loggers = build(cfg.logger, folder=folder, settings=plain(cfg)) if rank_zero_only.rank == 0 else []
+    trainer = None
+    try:
+        hardware: Hardware = build(cfg.hardware)
+        recipe: Recipe = build(cfg.training)
+        torch.set_num_threads(hardware.threads)
+        lightning.seed_everything(cfg.seed, verbose=False)
+        trainer = make_trainer(recipe, hardware, folder, loggers)
+        best = fit(cfg, recipe, hardware, folder, trainer)
+    except BaseException as error:
+        state = "preempted" if isinstance(error, Interrupted) else "failed"
+        step, epoch = (trainer.global_step, trainer.current_epoch) if trainer else (0, 0)
+        if rank_zero_only.rank == 0:
+            reason = f"{type(error).__name__}: {error}"
+            folder.write_status(state, step=step, epoch=epoch, reason=reason)
+        close(exit_code=1)
+        if isinstance(error, Interrupted):
+            print(f"saved in {folder.path}; the same command continues")
+            sys.exit(error.exit_code)
+        raise
+    if rank_zero_only.rank == 0:
+        folder.write_status("done", step=trainer.global_step, epoch=trainer.current_epoch)
+    close(exit_code=0)
+    print(f"done: best validation WER {100 * best:.2f} %, in {folder.path}")
+    return best
+
+
+def fit(
+    cfg: DictConfig,
+    recipe: Recipe,
+    hardware: Hardware,
+    folder: RunFolder,
+    trainer: lightning.Trainer,
+) -> float:
+    """From manifests to trained weights."""
+    normaliser = build(cfg.normaliser)
+    data = build(cfg.data, normaliser=normaliser, seed=cfg.seed, workers=hardware.workers)
+    vocabulary = build(cfg.vocabulary, texts=data.train_texts())
+    features = build(cfg.features)
+    blueprint = Blueprint(
+        features=type(features).__name__,
+        feature_arguments=arguments(cfg.features),
+        model_arguments={
+            **arguments(cfg.model),
+            "bins": features.bins,
+            "vocabulary_size": len(vocabulary),
+        },
+        vocabulary=vocabulary.state(),
+        language=normaliser.language,
+        statistics=data.feature_statistics(features),
+    )
+    trained = blueprint.build()
+    print(f"training set: {data.use(trained, build(cfg.augmentation)).summary()}")
+    parameters = sum(parameter.numel() for parameter in trained.model.parameters())
+    print(f"model: {parameters:,} parameters, {len(vocabulary)} labels")
+    module = SpeechModule(
+        blueprint,
+        trained,
+        optimizer=build(cfg.optimizer),
+        schedule=build(cfg.scheduler),
+        decoder=build(cfg.decoding),
+        total_steps=data.total_steps(
+            recipe.epochs, recipe.accumulate, hardware.devices * hardware.nodes
+        ),
+        epochs=recipe.epochs,
+        on_non_finite=recipe.on_non_finite,
+        train_utterances=data.train,
+        validation_utterances=data.validation,
+    )
+    checkpoint = newest_readable(folder.checkpoints)
+    if checkpoint is not None:
+        step = torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"]
+        print(f"continuing from {checkpoint}, step {step}")
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsCsv):
+                logger.forget_after(step)
+    elif cfg.init_from is not None:
+        module.init_from(checkpoint_of(cfg.init_from))
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    assert isinstance(trainer.checkpoint_callback, Checkpoints)
+    return trainer.checkpoint_callback.best_wer
+
+
+def run_folder(cfg: DictConfig) -> RunFolder:
+    """The folder that the configuration and the content of its manifests name."""
+    if cfg.hardware.devices > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise InputError(
+            "hardware.devices in a sweep",
+            expected="1 (Lightning would start the whole sweep again in every process)",
+            got=str(cfg.hardware.devices),
+            remedy="Launch the ranks with torchrun or srun, or sweep over single-device runs.",
+        )
+    manifests = {path: sha256(path) for path in (*cfg.data.train, *cfg.data.validation)}
+    parents = {cfg.init_from: read_run(cfg.init_from).run_key} if cfg.init_from else {}
+    keys = run_keys(plain(cfg), manifests, parents)
+    identity: dict[str, Any] = {
+        "run_key": keys.run_key,
+        "group_key": keys.group_key,
+        "baseline_key": keys.baseline_key,
+        "seed": cfg.seed,
+        "experiment": cfg.experiment_name,
+    }
+    return RunFolder(Path(cfg.runs) / cfg.experiment_name / keys.run_key, identity)
+
+
+@entry_point("train")
+def main(cfg: DictConfig) -> float | None:
+    return train(cfg)
+
+
+if __name__ == "__main__":
+    main()
