@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 demo: .venv/installed  ## train on synthetic speech, score on voices and sentences never heard
 	$(BIN)/python -m asr.data.prepare synthetic
 	$(BIN)/python train.py +experiment=demo
-	$(BIN)/python evaluate.py runs=[$$($(BIN)/python -m asr.training.latest runs/demo)]
+	$(BIN)/python evaluate.py 'runs=[runs/demo/*]'
 
 test: .venv/installed  ## the default tier
 	$(BIN)/pytest -n 2

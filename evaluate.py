@@ -5,6 +5,7 @@ one table. Exit code 1 if any pair failed; the others are scored all the same.
 """
 
 import sys
+from glob import glob
 
 import torch
 from omegaconf import DictConfig, ListConfig
@@ -25,7 +26,7 @@ def main(cfg: DictConfig) -> None:
     results: list[Result] = []
     failed = 0
     for pair, outcome in score_pairs(
-        _listed(cfg.runs),
+        _matching(_listed(cfg.runs)),
         _listed(cfg.manifests),
         decoder,
         batch=cfg.batch,
@@ -49,6 +50,11 @@ def main(cfg: DictConfig) -> None:
 def _listed(paths: str | ListConfig) -> list[str]:
     """One path needs no brackets on the command line."""
     return [paths] if isinstance(paths, str) else [str(path) for path in paths]
+
+
+def _matching(patterns: list[str]) -> list[str]:
+    """Folders by shell pattern, as in `runs=[runs/demo/*]`; what matches nothing stays, to fail."""
+    return [path for pattern in patterns for path in sorted(glob(pattern)) or [pattern]]
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def fit(
         module.init_from(checkpoint_of(cfg.init_from))
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     assert isinstance(trainer.checkpoint_callback, Checkpoints)
-    return trainer.checkpoint_callback.best_wer
+    return trainer.checkpoint_callback.best[0]
 
 
 def run_folder(cfg: DictConfig) -> RunFolder:

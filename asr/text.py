@@ -21,6 +21,7 @@ _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)\b")
 _LONE_APOSTROPHE = re.compile(r"(?<![^\W\d_])'(?![^\W\d_])")
+_QUOTED = re.compile(r"(?<!\w)'([^']*)'(?!\w)")
 # Spelled in English only; in any other language these are left standing, hence reported.
 _SYMBOLS = {
     "&": "and",
@@ -64,8 +65,9 @@ class Normaliser(Protocol):
 class BasicNormaliser:
     """Unicode NFKC, lower case, numbers and common symbols as words, punctuation to spaces.
 
-    Letters of any script stay, and so does an apostrophe that touches a letter. A symbol with no
-    rule stays too: it is outside every usual vocabulary, and is then reported, not lost.
+    Letters of any script stay, and so does an apostrophe that touches a letter, unless a pair of
+    them quotes ('word', but dogs' and 'tis). A symbol with no rule stays too: it is outside every
+    usual vocabulary, and is then reported, not lost.
 
     Args:
         language: ISO 639-1 code by which `num2words` spells numbers.
@@ -99,7 +101,7 @@ class BasicNormaliser:
             text = text.translate(_SYMBOL_WORDS)
         text = text.translate(_PUNCTUATION)
         if "'" in text:
-            text = _LONE_APOSTROPHE.sub(" ", text)
+            text = _QUOTED.sub(r"\1", _LONE_APOSTROPHE.sub(" ", text))
         return " ".join(text.split())
 
     def _spelled(self, number: str, form: str) -> str:
@@ -248,7 +250,8 @@ def vocabulary_from_state(state: dict[str, Any]) -> Vocabulary:
 
 def labels_and_repeats(ids: Sequence[int]) -> int:
     """Frames that CTC needs at the least: one a label, one more between two equal labels."""
-    return len(ids) + sum(map(operator.eq, ids, ids[1:]))
+    repeats: int = sum(map(operator.eq, ids, ids[1:]))
+    return len(ids) + repeats
 
 
 def _unknown_error(text: str, unknown: Counter[str]) -> InputError:

@@ -8,6 +8,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.checkpoint import TrainedModel
 from asr.data.manifest import Utterance
 from asr.errors import InputError
 from asr.text import Normaliser, Vocabulary, labels_and_repeats
@@ -92,6 +93,13 @@ def select(
     return Selection(kept, np.array(needed, dtype=np.int64), left_out)
 
 
+def output_frames(trained: TrainedModel, seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Output frames of the model for so many seconds (utterances,)."""
+    samples = np.round(seconds * trained.features.sample_rate).astype(np.int64)
+    frames: NDArray[np.int64] = trained.model.output_lengths(trained.features.frames(samples))
+    return frames
+
+
 def frames_needed(text: str, vocabulary: Vocabulary) -> int | None:
     """Labels and repeats of a normalised text; None if the vocabulary cannot write it."""
     try:
@@ -131,8 +139,9 @@ def obstacles(
         reason = f"outside the vocabulary: {shown(unknown)}"
         yield Obstacle("outside the vocabulary", reason, counted(unknown))
     elif not alignable(needed, frames):
-        reason = "more labels and repeats than output frames"
-        yield Obstacle("not alignable", reason, f"{needed} labels and repeats, {frames} frames")
+        reason = "too few output frames for its labels and repeats"
+        detail = f"{needed} labels and repeats need more than {frames} output frames"
+        yield Obstacle("not alignable", reason, detail)
 
 
 @overload
@@ -142,7 +151,7 @@ def alignable(needed: NDArray[np.int64], frames: NDArray[np.int64]) -> NDArray[n
 def alignable(needed: Any, frames: Any) -> Any:
     """Whether CTC can align so many labels and repeats with so many output frames.
 
-    One frame to spare: a duration in a manifest is rounded.
+    One frame to spare: a duration in a manifest is rounded, and MP3 decodes to a little less.
     """
     return needed < frames
 

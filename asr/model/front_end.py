@@ -42,7 +42,7 @@ class ConvolutionalFrontEnd(nn.Module):
         self.features = channels * rows
 
     def forward(self, features: Tensor, frames: Tensor) -> Tensor:
-        """(B, F, T) and (B,) to (S, B, features), zero beyond each length."""
+        """(B, F, T) and (B,) to (S, B, features), rows by channels, zero beyond each length."""
         valid = valid_frames(frames, features.shape[-1])
         x = features.masked_fill(~valid.unsqueeze(1), 0.0).unsqueeze(1)  # (B, 1, F, T)
         # Channels last: batch norm then works on the contiguous rows of a matrix.

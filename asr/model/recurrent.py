@@ -3,8 +3,10 @@
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from asr.model.gru_recurrence import gru_recurrence
 from asr.model.masking import Padding, padding, reverse
 from asr.model.recurrence import Nonlinearity
 from asr.model.sequence_norm import SequenceNorm
@@ -87,10 +89,20 @@ class GatedLayer(nn.Module):
 
     def forward(self, x: Tensor, batch: Padding) -> list[Tensor]:
         """(S, B, inputs) to one (S, B, H) a direction."""
-        ways = [self.left_to_right(x)[0]]
+        ways = [_run(self.left_to_right, x)]
         if self.right_to_left is not None:
-            ways.append(reverse(self.right_to_left(reverse(x, batch))[0], batch))
+            ways.append(reverse(_run(self.right_to_left, reverse(x, batch)), batch))
         return ways
+
+
+def _run(cell: nn.GRU | nn.LSTM, x: Tensor) -> Tensor:
+    """(S, B, inputs) to (S, B, H) from left to right."""
+    if x.is_cuda or isinstance(cell, nn.LSTM):
+        states: Tensor = cell(x)[0]
+        return states
+    weights = dict(cell.named_parameters())
+    drive = F.linear(x, weights["weight_ih_l0"], weights["bias_ih_l0"])
+    return gru_recurrence(drive, weights["weight_hh_l0"], weights["bias_hh_l0"])
 
 
 @torch.no_grad()
@@ -101,13 +113,14 @@ def initialise_gates(cell: nn.GRU | nn.LSTM) -> nn.GRU | nn.LSTM:
     forget gate lets the memory live from the start (Jozefowicz et al. 2015).
     """
     weights = dict(cell.named_parameters())
-    for gate in weights["weight_ih_l0"].split(cell.hidden_size):
+    gates = 4 if isinstance(cell, nn.LSTM) else 3
+    for gate in weights["weight_ih_l0"].chunk(gates):
         nn.init.xavier_uniform_(gate)
-    for gate in weights["weight_hh_l0"].split(cell.hidden_size):
+    for gate in weights["weight_hh_l0"].chunk(gates):
         nn.init.orthogonal_(gate)
     for bias in ("bias_ih_l0", "bias_hh_l0"):
         nn.init.zeros_(weights[bias])
     if isinstance(cell, nn.LSTM):
         # torch's order of gates: input, forget, cell, output
-        weights["bias_ih_l0"].split(cell.hidden_size)[1].fill_(1.0)
+        weights["bias_ih_l0"].chunk(4)[1].fill_(1.0)
     return cell

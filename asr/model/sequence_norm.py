@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from asr.model.autocast import as_given
+
 EPSILON = 1e-5  # both are torch.nn.BatchNorm1d's
 MOMENTUM = 0.1
 
@@ -37,8 +39,9 @@ class SequenceNorm(nn.Module):
         if not self.training:
             scale = self.weight * torch.rsqrt(self.running_variance + EPSILON)
             shift = self.bias - self.running_mean * scale
-            return torch.addcmul(shift, x, scale) * keep
+            return torch.addcmul(shift, x, scale).mul_(keep)
         rows, kept = x.flatten(0, -2), keep.flatten(0, -2)
+        normal: Tensor
         normal, mean, variance = _Normalise.apply(rows, kept, self.weight, self.bias)
         self._track(mean, variance, kept)
         return normal.view_as(x)
@@ -54,31 +57,39 @@ class SequenceNorm(nn.Module):
 class _Normalise(torch.autograd.Function):
     """Masked batch norm over rows: `(R, C)` and a 0/1 column `(R, 1)`.
 
-    Written out because a front end's activations are large and this passes over them a third as
-    often as autograd through the same formula.
+    Written out because a front end's activations are large: this costs about half of what
+    autograd through the same formula does.
     """
 
     @staticmethod
+    @as_given
     def forward(
         ctx: Any, rows: Tensor, kept: Tensor, weight: Tensor, bias: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         count = kept.sum()
-        mean = (kept.t() @ rows).squeeze(0) / count
-        centred = (rows - mean).mul_(kept)
-        variance = torch.linalg.vector_norm(centred, dim=0).square_() / count
+        mean = _total(rows, kept) / count
+        centred = rows - mean
+        scratch = centred.square()  # large, so its memory is used again for the result
+        variance = _total(scratch, kept) / count
         inverse = torch.rsqrt(variance + EPSILON)
         ctx.save_for_backward(centred, kept, weight, inverse, count)
         ctx.mark_non_differentiable(mean, variance)
-        return torch.addcmul(bias, centred, weight * inverse).mul_(kept), mean, variance
+        normal = torch.addcmul(bias, centred, weight * inverse, out=scratch).mul_(kept)
+        return normal, mean, variance
 
     @staticmethod
+    @as_given
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor, None, Tensor, Tensor]:
-        """d rows = weight/sigma * (g - mean(g) - x^ mean(g x^)), means over the real rows."""
+        """d rows = weight / sigma * (g - mean(g) - x^ mean(g x^)), means over the real rows."""
         centred, kept, weight, inverse, count = ctx.saved_tensors
-        total = (kept.t() @ gradient).squeeze(0)
-        product = (gradient * centred).sum(0)
+        scratch = gradient * centred
+        product, total = _total(scratch, kept), _total(gradient, kept)
         scale = weight * inverse
-        rows = torch.addcmul(
-            -scale * total / count, centred, -scale * inverse.square() * product / count
-        )
+        slope = -scale * inverse.square() * product / count
+        rows = torch.addcmul(-scale * total / count, centred, slope, out=scratch)
         return rows.addcmul_(gradient, scale).mul_(kept), None, product * inverse, total
+
+
+def _total(rows: Tensor, kept: Tensor) -> Tensor:
+    """Sum of the real rows, as a product with the mask: (C,)."""
+    return (kept.t() @ rows).squeeze(0)

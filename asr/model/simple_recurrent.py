@@ -57,10 +57,11 @@ class SharedInputLayer(nn.Module):
 def _run(
     drives: list[Tensor], weights: list[Tensor], nonlinearity: Nonlinearity, batch: Padding
 ) -> list[Tensor]:
-    """Both directions in one loop over time: the second of each list runs from right to left."""
-    ordered = torch.stack([*drives[:1], *(reverse(drive, batch) for drive in drives[1:])], dim=1)
-    states = recurrence(ordered, torch.stack(weights), nonlinearity).unbind(1)
-    return [*states[:1], *(reverse(state, batch) for state in states[1:])]
+    """Left to right with the first of each list, right to left with the second if there is one."""
+    ways = [recurrence(drives[0], weights[0], nonlinearity)]
+    for drive, weight in zip(drives[1:], weights[1:], strict=True):
+        ways.append(reverse(recurrence(reverse(drive, batch), weight, nonlinearity), batch))
+    return ways
 
 
 def _direction(inputs: int, hidden: int) -> nn.ParameterDict:

@@ -83,8 +83,7 @@ class Checkpoints(Checkpoint):
 
     def __init__(self, folder: RunFolder, minutes: float) -> None:
         self.folder, self.minutes = folder, minutes
-        self.best_wer = float("inf")
-        self.best_epoch = -1
+        self.best: tuple[float, ...] = (float("inf"),)  # WER and CER
         self._rng: list[dict[str, Any]] = []
         self._signal: int | None = None
         self._handlers: dict[int, Any] = {}
@@ -93,10 +92,10 @@ class Checkpoints(Checkpoint):
     # ---- state -------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best_wer": self.best_wer, "best_epoch": self.best_epoch, "rng": _all_rng_states()}
+        return {"best": self.best, "rng": _all_rng_states()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best_wer, self.best_epoch = state["best_wer"], state["best_epoch"]
+        self.best = tuple(state["best"])
         self._rng = state["rng"]
 
     # ---- signals -----------------------------------------------------------------------------
@@ -148,10 +147,10 @@ class Checkpoints(Checkpoint):
             self._stop_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
-        wer = float(trainer.callback_metrics.get("wer", torch.tensor(float("inf"))))
-        improved = wer < self.best_wer
+        rates = tuple(float(trainer.callback_metrics[name]) for name in ("wer", "cer"))
+        improved = rates < self.best  # the CER settles ties, which small sets have many of
         if improved:
-            self.best_wer, self.best_epoch = wer, trainer.current_epoch
+            self.best = rates
         self._save_last(trainer)
         if improved and trainer.is_global_zero:
             best = self.folder.checkpoints / "best.ckpt"

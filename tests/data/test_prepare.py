@@ -108,7 +108,7 @@ def test_the_command_from_audio_to_json(recordings, tmp_path, capsys):
 
     main(arguments)
     table = capsys.readouterr().out
-    assert "validation" in table and "unchanged" in table and "20" in table
+    assert all(word in table for word in ("validation", "unchanged", "20"))
 
 
 def test_audio_below_the_folder_is_named_relative_to_it(recordings, tmp_path):

@@ -35,6 +35,7 @@ _LINE = re.compile(r"(?P<text>.*?)\((?P<id>[^()\s]+)\)\s*")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this corpus."""
     parser.add_argument(
         "source",
         type=absolute_path,
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utterance]]:
+    """The published train and test, and validation speakers held out of train."""
     root = locate(
         options.source,
         inside=["an4"],

@@ -138,7 +138,7 @@ def extract(path: Path, folder: Path) -> None:
     try:
         with tarfile.open(path) as tar:
             for member in tqdm(tar, desc=f"extract {path.name}", delay=1.0, file=sys.stderr):
-                _extract_member(tar, tarfile.data_filter(member, str(folder)), folder)
+                _extract_member(tar, member, folder)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise InputError(
             str(path),
@@ -149,10 +149,28 @@ def extract(path: Path, folder: Path) -> None:
 
 
 def _extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    if not member.isfile():
-        tar.extract(member, folder, filter="data")
-        return
-    target = folder / member.name
+    target = _inside(folder, folder / member.name)
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+    elif member.issym():
+        _inside(folder, target.parent / member.linkname)
+        if not target.is_symlink():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(member.linkname)
+    elif member.isfile() or member.islnk():
+        _extract_file(tar, tar.getmember(member.linkname) if member.islnk() else member, target)
+    else:
+        raise tarfile.ExtractError(f"{member.name} is a device or pipe")
+
+
+def _inside(folder: Path, path: Path) -> Path:
+    # tarfile's own filters came with Python 3.11.4, and this must hold on 3.11.0.
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise tarfile.ExtractError(f"{path} lies outside {folder}")
+    return path
+
+
+def _extract_file(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     if target.is_file() and target.stat().st_size == member.size:
         return
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ _SPLITS = ("train", "dev", "test", "validated", "other", "invalidated")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this corpus."""
     parser.add_argument(
         "source",
         type=absolute_path,
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utterance]]:
+    """One split a TSV file."""
     languages = sorted(path.parent.name for path in options.source.glob("*/validated.tsv"))
     example = f": {', '.join(languages)} are here" if languages else ""
     root = locate(

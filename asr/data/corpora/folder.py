@@ -11,14 +11,13 @@ same split. Adding audio may move a speaker: a column `split` fixes it.
 
 import argparse
 import csv
-import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from asr.data.corpora.clips import Clip, Problem, to_utterances
+from asr.data.corpora.shares import by_name, by_shares
 from asr.data.corpora.source import absolute_path
 from asr.data.manifest import Utterance
 from asr.errors import InputError
@@ -32,6 +31,7 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this corpus."""
     parser.add_argument(
         "source",
         type=absolute_path,
@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utterance]]:
+    """The splits the user gave, or shares."""
     source: Path = options.source
     given: dict[str, str] = {}
     problems: list[Problem] = []
@@ -79,69 +80,8 @@ def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utt
     if options.split:
         return {options.split: utterances}
     if given:
-        return _grouped(utterances, given)
-    return _shared(utterances, root, dict(options.shares))
-
-
-def assign(hours: Mapping[str, float], shares: Mapping[str, float]) -> dict[str, str]:
-    """Group -> split: groups in the order of their hash fill the shares one after the other.
-
-    A group belongs to the split in which its middle falls.
-
-    Args:
-        hours: the size of each group, in any unit.
-        shares: fractions that sum to 1.
-    """
-    bounds = list(zip(shares, accumulate(shares.values()), strict=True))
-    total, before = sum(hours.values()), 0.0
-    splits = {}
-    for group in sorted(hours, key=lambda name: hashlib.sha256(name.encode()).digest()):
-        middle = (before + hours[group] / 2) / total
-        splits[group] = next((name for name, bound in bounds if middle < bound), bounds[-1][0])
-        before += hours[group]
-    return splits
-
-
-def _shared(
-    utterances: Sequence[Utterance], root: Path, shares: Mapping[str, float]
-) -> dict[str, Sequence[Utterance]]:
-    if abs(sum(shares.values()) - 1) > 1e-6:
-        raise InputError(
-            "--shares",
-            expected="shares that sum to 1",
-            got=" + ".join(f"{share:g}" for share in shares.values()),
-            remedy="Give them as fractions, train=0.9 validation=0.1.",
-        )
-    # The path below the source: the split must not depend on where the audio lies.
-    group = {
-        utterance.id: utterance.speaker or os.path.relpath(utterance.audio, root)
-        for utterance in utterances
-    }
-    seconds: dict[str, float] = {}
-    for utterance in utterances:
-        name = group[utterance.id]
-        seconds[name] = seconds.get(name, 0.0) + utterance.seconds
-    split_of = assign(seconds, shares) if utterances else {}
-    empty = [name for name in shares if name not in split_of.values()]
-    if empty:
-        kind = "speakers" if any(utterance.speaker for utterance in utterances) else "files"
-        raise InputError(
-            f"--shares {' '.join(f'{name}={share:g}' for name, share in shares.items())}",
-            expected="audio for every split",
-            got=f"none for {', '.join(empty)}: {len(seconds)} {kind} of uneven size",
-            remedy="Give other shares, a column split, or --split NAME.",
-        )
-    splits = _grouped(utterances, {name: split_of[where] for name, where in group.items()})
-    return {name: splits[name] for name in shares}
-
-
-def _grouped(
-    utterances: Sequence[Utterance], split_of: Mapping[str, str]
-) -> dict[str, Sequence[Utterance]]:
-    splits: dict[str, list[Utterance]] = {}
-    for utterance in utterances:
-        splits.setdefault(split_of[utterance.id], []).append(utterance)
-    return {**splits}
+        return by_name(utterances, given)
+    return by_shares(utterances, root, dict(options.shares))
 
 
 def _scan(source: Path, speaker_folders: bool) -> tuple[list[Clip], list[Problem]]:
@@ -158,18 +98,18 @@ def _scan(source: Path, speaker_folders: bool) -> tuple[list[Clip], list[Problem
             got=f"files that end in {', '.join(found)}" if found else "none",
             remedy="Convert the recordings to FLAC, WAV, OGG or MP3.",
         )
-    clips = [
-        Clip(
-            str(path),
-            " ".join(texts[stem].read_text("utf-8-sig").split()),
-            speaker=stem.relative_to(source).parts[0]
-            if speaker_folders and stem.parent != source
-            else "",
-        )
-        for stem, path in sorted(audio.items())
-        if stem in texts
-    ]
-    return clips, _unpaired(recordings, audio, texts)
+    problems = _unpaired(recordings, audio, texts)
+    clips = []
+    for stem in sorted(audio.keys() & texts.keys()):
+        below = stem.relative_to(source).parts
+        speaker = below[0] if speaker_folders and len(below) > 1 else ""
+        try:
+            text = " ".join(texts[stem].read_text("utf-8-sig").split())
+        except UnicodeDecodeError as error:
+            problems.append(Problem(str(texts[stem]), f"not UTF-8: {error}"))
+        else:
+            clips.append(Clip(str(audio[stem]), text, speaker))
+    return clips, problems
 
 
 def _unpaired(
@@ -192,42 +132,55 @@ def _read_table(path: Path) -> tuple[list[Clip], dict[str, str]]:
     clips: list[Clip] = []
     given: dict[str, str] = {}
     lines: dict[str, int] = {}
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter=_DELIMITERS[path.suffix], strict=True)
-        columns = reader.fieldnames or ()
-        if missing := [name for name in ("audio", "text") if name not in columns]:
+    for line, row in _rows(path):
+        where = f"{path}, line {line}"
+        if not row["audio"] or row["text"] is None:
             raise InputError(
-                str(path),
-                expected="the columns audio and text",
-                got=f"{', '.join(columns) or 'an empty file'}: no {' and no '.join(missing)}",
-                remedy="Name them in the first line.",
+                where,
+                expected="audio and text",
+                got=f"{row['audio']!r} and {row['text']!r}",
+                remedy="Complete or remove the line.",
             )
-        for row in reader:
-            where = f"{path}, line {reader.line_num}"
-            if not row["audio"] or row["text"] is None:
-                raise InputError(
-                    where,
-                    expected="audio and text",
-                    got=f"{row['audio']!r} and {row['text']!r}",
-                    remedy="Complete or remove the line.",
-                )
-            audio = os.path.normpath(path.parent / row["audio"])
-            if audio in lines:
-                raise InputError(
-                    where,
-                    expected="each recording once",
-                    got=f"{row['audio']} again, first on line {lines[audio]}",
-                    remedy="Remove one of the two lines.",
-                )
-            lines[audio] = reader.line_num
-            clips.append(Clip(audio, row["text"], speaker=row.get("speaker") or ""))
-            if "split" in columns:
-                given[audio] = _legal_split(row["split"], where)
+        audio = os.path.normpath(path.parent / row["audio"])
+        if audio in lines:
+            raise InputError(
+                where,
+                expected="each recording once",
+                got=f"{row['audio']} again, first on line {lines[audio]}",
+                remedy="Remove one of the two lines.",
+            )
+        lines[audio] = line
+        clips.append(Clip(audio, row["text"], speaker=row.get("speaker") or ""))
+        if "split" in row:
+            given[audio] = _legal_split(row["split"], where)
     if not clips:
         raise InputError(
             str(path), expected="at least one recording", got="none", remedy="Add lines."
         )
     return clips, given
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter=_DELIMITERS[path.suffix], strict=True)
+        try:
+            columns = reader.fieldnames or ()
+            if missing := [name for name in ("audio", "text") if name not in columns]:
+                raise InputError(
+                    str(path),
+                    expected="the columns audio and text",
+                    got=f"{', '.join(columns) or 'an empty file'}: no {' and no '.join(missing)}",
+                    remedy="Name them in the first line.",
+                )
+            for row in reader:
+                yield reader.line_num, row
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{path}, after line {reader.line_num}",
+                expected=f"a {path.suffix[1:].upper()} file in UTF-8",
+                got=str(error),
+                remedy="Save it again as UTF-8, fields with quotation marks or breaks quoted.",
+            ) from error
 
 
 def _legal_split(name: str, where: str) -> str:

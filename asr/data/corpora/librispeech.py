@@ -38,6 +38,7 @@ SUBSETS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this corpus."""
     add_source(
         parser,
         holds="the folder LibriSpeech, or the one it was extracted into",
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utterance]]:
+    """One split a subset."""
     if options.download and not options.subsets:
         raise InputError(
             "librispeech --download",

@@ -33,12 +33,14 @@ _HELD_OUT = {"LJ001": "test", "LJ050": "test", "LJ002": "validation", "LJ049": "
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this corpus."""
     add_source(
         parser, holds="the folder LJSpeech-1.1, or the one it was extracted into", size="2.6 GB"
     )
 
 
 def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utterance]]:
+    """train, validation and test by chapter."""
     root = locate(
         source_or_download(options, folder, [ARCHIVE]),
         inside=["LJSpeech-1.1"],

@@ -48,6 +48,7 @@ _CLITIC = re.compile(r" +(?='(?:s|m|re|ve|ll|d|t)\b)", re.IGNORECASE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this corpus."""
     add_source(parser, holds="the folder TEDLIUM_release-3 or TEDLIUM_release2", size="34 or 51 GB")
     parser.add_argument(
         "--release", type=int, choices=RELEASES, default=3, help="for --download (default: 3)"
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utterance]]:
+    """train, dev and test as published."""
     path, checksum = RELEASES[options.release]
     source = source_or_download(options, folder, [Archive(f"{options.mirror}/{path}", checksum)])
     root = locate(

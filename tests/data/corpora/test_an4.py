@@ -83,5 +83,5 @@ def test_a_lost_file_and_a_strange_line_are_named(corpus, options, tmp_path):
 
 
 def test_the_wrong_folder(options, tmp_path):
-    with pytest.raises(InputError, match="etc/an4_train.transcription, got an empty folder"):
+    with pytest.raises(InputError, match=r"etc/an4_train\.transcription, got an empty folder"):
         an4.prepare(options(an4, tmp_path), tmp_path)

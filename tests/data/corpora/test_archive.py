@@ -43,13 +43,40 @@ def test_a_truncated_archive_is_refused(archive, tmp_path):
         extract(archive, tmp_path / "out")
 
 
-def test_nothing_is_written_outside_the_folder(tmp_path):
+def _member(name, kind=tarfile.REGTYPE, linkname=""):
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, linkname
+    return member
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [_member("../escaped.txt")],
+        [_member("/escaped.txt")],
+        [_member("link", tarfile.SYMTYPE, ".."), _member("link/escaped.txt")],
+        [_member("pipe", tarfile.FIFOTYPE)],
+    ],
+)
+def test_a_hostile_archive_is_refused(tmp_path, members):
     path = tmp_path / "hostile.tar"
     with tarfile.open(path, "w") as tar:
-        tar.addfile(tarfile.TarInfo("../escaped.txt"), io.BytesIO())
-    with pytest.raises(InputError, match="OutsideDestinationError"):
+        for member in members:
+            tar.addfile(member)
+    with pytest.raises(InputError, match=r"outside|device or pipe"):
         extract(path, tmp_path / "out")
-    assert not (tmp_path / "escaped.txt").exists()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["hostile.tar", "out"]
+
+
+def test_a_hard_link_becomes_a_file(tmp_path):
+    path = tmp_path / "linked.tar"
+    with tarfile.open(path, "w") as tar:
+        member = tarfile.TarInfo("a.txt")
+        member.size = 5
+        tar.addfile(member, io.BytesIO(b"first"))
+        tar.addfile(_member("b.txt", tarfile.LNKTYPE, "a.txt"))
+    extract(path, tmp_path / "out")
+    assert (tmp_path / "out/b.txt").read_text() == "first"
 
 
 def test_fetch_from_a_file_url_and_again_from_nothing(archive, tmp_path):

@@ -3,11 +3,8 @@
 import shutil
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from asr.data.corpora import folder
-from asr.data.corpora.folder import assign
 from asr.errors import InputError
 
 
@@ -153,13 +150,11 @@ def test_sources_that_cannot_be_used(options, tmp_path, name, message):
         folder.prepare(options(folder, tmp_path / name), tmp_path)
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.dictionaries(st.text(min_size=1), st.floats(0.1, 1.0), min_size=40, max_size=80))
-def test_shares_are_met_to_within_one_group(hours):
-    shares = {"train": 0.6, "dev": 0.3, "test": 0.1}
-    splits = assign(hours, shares)
-    assert splits == assign(dict(reversed(hours.items())), shares)
-    total = sum(hours.values())
-    for name, share in shares.items():
-        got = sum(hours[group] for group, split in splits.items() if split == name)
-        assert abs(got - share * total) <= 1.0 + 1e-9
+def test_text_that_is_not_utf_8_is_named(recordings, table, options, tmp_path):
+    (recordings / "speaker0/0.txt").write_bytes("café".encode("latin-1"))
+    with pytest.raises(InputError, match=r"0\.txt: not UTF-8"):
+        folder.prepare(options(folder, recordings), tmp_path)
+    path = table("own.csv", "audio,text")
+    path.write_bytes(path.read_bytes() + "audio/a.wav,café\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"own\.csv, after line .* a CSV file in UTF-8"):
+        folder.prepare(options(folder, path), tmp_path)

@@ -1,5 +1,6 @@
 """The synthetic corpus: honest splits, the same bytes at every run, speech CTC can align."""
 
+import re
 import sys
 from collections import Counter
 from itertools import islice
@@ -58,7 +59,7 @@ def test_sentences_are_plain_words_of_the_vocabulary():
             words = sentence.split()
             assert len(words) in WORDS
             assert set(words) <= VOCABULARY
-            assert "a apple" not in sentence
+            assert not re.search(r"\ba [aeiou]", sentence)
 
 
 def test_frames_needed_counts_a_blank_between_equal_characters():

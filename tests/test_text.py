@@ -1,0 +1,120 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.errors import InputError
+from asr.text import (
+    BasicNormaliser,
+    BpeVocabulary,
+    CharacterVocabulary,
+    labels_and_repeats,
+    vocabulary_from_state,
+)
+
+ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hello, World!", "hello world"),
+        ("don\u2019t \u2018quote\u2019 dogs' 'tis", "don't quote dogs' 'tis"),
+        ("it cost $5 & 3%", "it cost dollars five and three percent"),
+        ("1,250 men in 1999", "one thousand two hundred and fifty men in one thousand nine "
+         "hundred and ninety nine"),
+        ("the 21st, 007", "the twenty first zero zero seven"),
+        ("3.5 km", "three point five km"),
+        ("\uff21\uff22\uff23 \ufb01ne", "abc fine"),  # full width, ligature
+        ("well-known -- and/or", "well known and or"),
+        ("caf\u00e9 na\u00efve", "caf\u00e9 na\u00efve"),
+        ("  \t\n ", ""),
+        ("", ""),
+        ("a ' b", "a b"),
+        ("PLAIN lines don't change", "plain lines don't change"),
+    ],
+)  # fmt: skip
+def test_basic_normaliser(text: str, expected: str) -> None:
+    assert BasicNormaliser("en")(text) == expected
+
+
+def test_other_languages_spell_their_own_numbers() -> None:
+    german = BasicNormaliser("de")
+    assert german("21 H\u00e4user") == "einundzwanzig h\u00e4user"
+    assert german.name == "basic-de"
+
+
+def test_a_symbol_without_a_rule_is_left_for_the_report() -> None:
+    text = BasicNormaliser("en")("5 \u00d7 2")
+    assert CharacterVocabulary(ENGLISH).unknown(text) == Counter({"\u00d7": 1})
+
+
+def test_unknown_language() -> None:
+    with pytest.raises(InputError, match="xx"):
+        BasicNormaliser("xx")
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    normalise = BasicNormaliser("en")
+    once = normalise(text)
+    assert normalise(once) == once
+    assert once == " ".join(once.split())
+
+
+@given(st.text(alphabet=ENGLISH))
+def test_characters_round_trip(text: str) -> None:
+    vocabulary = CharacterVocabulary(ENGLISH)
+    ids = vocabulary.encode(text)
+    assert vocabulary.decode(ids) == text
+    assert all(0 < index < len(vocabulary) == 29 for index in ids)
+
+
+def test_unknown_characters_are_named_and_counted() -> None:
+    vocabulary = CharacterVocabulary("ab ")
+    with pytest.raises(InputError, match="'x' x2, '\u00e9' x1"):
+        vocabulary.encode("axbx\u00e9")
+
+
+def test_vocabulary_of_any_language() -> None:
+    vocabulary = CharacterVocabulary.from_texts(["\u043f\u0440\u0438", "\u0438\u4e2d"])
+    assert vocabulary.characters == "\u0438\u043f\u0440\u4e2d"
+
+
+def test_repeated_characters_are_refused() -> None:
+    with pytest.raises(InputError, match="each once"):
+        CharacterVocabulary("aba")
+
+
+def test_bpe_round_trip_and_blank() -> None:
+    pytest.importorskip("sentencepiece")
+    texts = ["the cat sat on the mat", "the dog sat on the log"] * 20
+    vocabulary = BpeVocabulary.from_texts(texts, 30)
+    assert len(vocabulary) == 30
+    for text in texts[:2]:
+        ids = vocabulary.encode(text)
+        assert 0 not in ids
+        assert vocabulary.decode(ids) == text
+    assert vocabulary.unknown("the zoo") == Counter("z")
+    with pytest.raises(InputError, match="'z' x1"):
+        vocabulary.encode("the zoo")
+
+
+@pytest.mark.parametrize("kind", ["characters", "bpe"])
+def test_state_is_plain_and_rebuilds(kind: str) -> None:
+    if kind == "bpe":
+        pytest.importorskip("sentencepiece")
+        vocabulary = BpeVocabulary.from_texts(["some words of text"] * 5, 18)
+    else:
+        vocabulary = CharacterVocabulary(ENGLISH)
+    state = vocabulary.state()
+    assert all(isinstance(value, str) for value in state.values())
+    assert vocabulary_from_state(state).encode("words") == vocabulary.encode("words")
+
+
+@pytest.mark.parametrize(
+    ("labels", "frames"), [([], 0), ([1], 1), ([1, 2], 2), ([1, 1], 3), ([1, 1, 2, 2, 2], 8)]
+)
+def test_labels_and_repeats(labels: list[int], frames: int) -> None:
+    assert labels_and_repeats(labels) == frames

@@ -1,0 +1,27 @@
+import pytest
+
+from asr.training.schedules import Cosine, Exponential, OneCycle, WarmUp
+
+
+def test_one_cycle_hand_worked() -> None:
+    schedule = OneCycle(warmup=0.25, start=0.1, final=0.01)
+    assert schedule(0.0, 10) == pytest.approx(0.1)
+    assert schedule(0.125, 10) == pytest.approx(0.55)  # half the way up
+    assert schedule(0.25, 10) == pytest.approx(1.0)
+    assert schedule(0.625, 10) == pytest.approx(0.505)  # half the way down
+    assert schedule(1.0, 10) == pytest.approx(0.01)
+
+
+def test_exponential_divides_every_epoch() -> None:
+    schedule = Exponential(warmup=0.0, divisor=1.2)
+    assert schedule(0.0, 20) == 1.0
+    assert schedule(0.05, 20) == pytest.approx(1 / 1.2)
+    assert schedule(1.0, 20) == pytest.approx(1.2**-20)
+
+
+def test_cosine_and_warm_up() -> None:
+    assert Cosine(warmup=0.5, final=0.2)(0.25, 1) == pytest.approx(0.5)
+    assert Cosine(warmup=0.5, final=0.2)(0.75, 1) == pytest.approx(0.6)
+    assert Cosine(warmup=0.0, final=0.0)(1.0, 1) == pytest.approx(0.0)
+    assert WarmUp(warmup=0.1)(0.05, 1) == pytest.approx(0.5)
+    assert WarmUp(warmup=0.0)(0.0, 1) == 1.0
