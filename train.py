@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import lightning
 import torch
@@ -14,15 +13,16 @@ from omegaconf import DictConfig
 
 from asr.checkpoint import Blueprint, checkpoint_of
 from asr.configuration import arguments, build, entry_point, plain
+from asr.data.datamodule import SpeechData
+from asr.data.manifest import manifest_sha256
 from asr.errors import InputError
 from asr.evaluation.run import read_run
-from asr.files import atomic_write, sha256
-from asr.training.checkpoints import Checkpoints, Interrupted, newest_readable
+from asr.files import atomic_write
+from asr.training.checkpoints import best_wer, newest_readable
 from asr.training.loggers import close
-from asr.training.metrics_csv import MetricsCsv
 from asr.training.module import SpeechModule
 from asr.training.recipe import Hardware, Recipe, make_trainer
-from asr.training.run_folder import RunFolder
+from asr.training.run_folder import RunFolder, TrainingInterruptedError
 from asr.training.run_key import run_keys
 
 
@@ -32,34 +32,24 @@ def train(cfg: DictConfig) -> float | None:
     if folder.status().get("state") == "done":
         print(f"{folder.path} is done. Another seed or setting is another run.")
         return None
-    if rank_zero_only.rank == 0:
-        folder.acquire()
-        with atomic_write(folder.path / "config.yaml") as file:
-            yaml.safe_dump(plain(cfg), file, sort_keys=False, allow_unicode=True)
     print(f"run {folder.path}")
-    loggers = build(cfg.logger, folder=folder, settings=plain(cfg)) if rank_zero_only.rank == 0 else []
-    trainer = None
-    try:
-        hardware: Hardware = build(cfg.hardware)
-        recipe: Recipe = build(cfg.training)
-        torch.set_num_threads(hardware.threads)
-        lightning.seed_everything(cfg.seed, verbose=False)
-        trainer = make_trainer(recipe, hardware, folder, loggers)
-        best = fit(cfg, recipe, hardware, folder, trainer)
-    except BaseException as error:
-        state = "preempted" if isinstance(error, Interrupted) else "failed"
-        step, epoch = (trainer.global_step, trainer.current_epoch) if trainer else (0, 0)
-        if rank_zero_only.rank == 0:
-            reason = f"{type(error).__name__}: {error}"
-            folder.write_status(state, step=step, epoch=epoch, reason=reason)
-        close(exit_code=1)
-        if isinstance(error, Interrupted):
-            print(f"saved in {folder.path}; the same command continues")
-            sys.exit(error.exit_code)
-        raise
-    if rank_zero_only.rank == 0:
-        folder.write_status("done", step=trainer.global_step, epoch=trainer.current_epoch)
-    close(exit_code=0)
+    hardware: Hardware = build(cfg.hardware)
+    recipe: Recipe = build(cfg.training)
+    torch.set_num_threads(hardware.threads)
+    lightning.seed_everything(cfg.seed, verbose=False)
+    trainer = make_trainer(recipe, hardware, folder)
+    with folder.owned(lambda: (trainer.global_step, trainer.current_epoch)):
+        if folder.leader:
+            with atomic_write(folder.path / "config.yaml") as file:
+                yaml.safe_dump(plain(cfg), file, sort_keys=False, allow_unicode=True)
+            trainer.loggers += build(cfg.logger, folder=folder, settings=plain(cfg))
+        try:
+            fit(cfg, recipe, hardware, folder, trainer)
+        except BaseException:
+            close(exit_code=1)
+            raise
+        close(exit_code=0)
+    best = best_wer(trainer)
     print(f"done: best validation WER {100 * best:.2f} %, in {folder.path}")
     return best
 
@@ -70,20 +60,19 @@ def fit(
     hardware: Hardware,
     folder: RunFolder,
     trainer: lightning.Trainer,
-) -> float:
-    """From manifests to trained weights."""
+) -> None:
+    """From manifests to trained weights, in the order of the flow."""
     normaliser = build(cfg.normaliser)
-    data = build(cfg.data, normaliser=normaliser, seed=cfg.seed, workers=hardware.workers)
+    data: SpeechData = build(
+        cfg.data, normaliser=normaliser, seed=cfg.seed, workers=hardware.workers
+    )
     vocabulary = build(cfg.vocabulary, texts=data.train_texts())
     features = build(cfg.features)
+    sizes = {"bins": features.bins, "vocabulary_size": len(vocabulary)}
     blueprint = Blueprint(
         features=type(features).__name__,
         feature_arguments=arguments(cfg.features),
-        model_arguments={
-            **arguments(cfg.model),
-            "bins": features.bins,
-            "vocabulary_size": len(vocabulary),
-        },
+        model_arguments={**arguments(cfg.model), **sizes},
         vocabulary=vocabulary.state(),
         language=normaliser.language,
         statistics=data.feature_statistics(features),
@@ -92,32 +81,23 @@ def fit(
     print(f"training set: {data.use(trained, build(cfg.augmentation)).summary()}")
     parameters = sum(parameter.numel() for parameter in trained.model.parameters())
     print(f"model: {parameters:,} parameters, {len(vocabulary)} labels")
+    world = hardware.devices * hardware.nodes
     module = SpeechModule(
         blueprint,
         trained,
         optimizer=build(cfg.optimizer),
         schedule=build(cfg.scheduler),
         decoder=build(cfg.decoding),
-        total_steps=data.total_steps(
-            recipe.epochs, recipe.accumulate, hardware.devices * hardware.nodes
-        ),
+        total_steps=data.total_steps(recipe.epochs, recipe.accumulate, world),
         epochs=recipe.epochs,
         on_non_finite=recipe.on_non_finite,
         train_utterances=data.train,
         validation_utterances=data.validation,
     )
     checkpoint = newest_readable(folder.checkpoints)
-    if checkpoint is not None:
-        step = torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"]
-        print(f"continuing from {checkpoint}, step {step}")
-        for logger in trainer.loggers:
-            if isinstance(logger, MetricsCsv):
-                logger.forget_after(step)
-    elif cfg.init_from is not None:
+    if checkpoint is None and cfg.init_from is not None:
         module.init_from(checkpoint_of(cfg.init_from))
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    assert isinstance(trainer.checkpoint_callback, Checkpoints)
-    return trainer.checkpoint_callback.best[0]
 
 
 def run_folder(cfg: DictConfig) -> RunFolder:
@@ -129,22 +109,30 @@ def run_folder(cfg: DictConfig) -> RunFolder:
             got=str(cfg.hardware.devices),
             remedy="Launch the ranks with torchrun or srun, or sweep over single-device runs.",
         )
-    manifests = {path: sha256(path) for path in (*cfg.data.train, *cfg.data.validation)}
+    manifests = {path: manifest_sha256(path) for path in (*cfg.data.train, *cfg.data.validation)}
     parents = {cfg.init_from: read_run(cfg.init_from).run_key} if cfg.init_from else {}
     keys = run_keys(plain(cfg), manifests, parents)
-    identity: dict[str, Any] = {
-        "run_key": keys.run_key,
-        "group_key": keys.group_key,
-        "baseline_key": keys.baseline_key,
-        "seed": cfg.seed,
-        "experiment": cfg.experiment_name,
-    }
-    return RunFolder(Path(cfg.runs) / cfg.experiment_name / keys.run_key, identity)
+    return RunFolder(
+        Path(cfg.runs) / cfg.experiment_name / keys.run_key,
+        identity={
+            "run_key": keys.run_key,
+            "group_key": keys.group_key,
+            "baseline_key": keys.baseline_key,
+            "seed": cfg.seed,
+            "experiment": cfg.experiment_name,
+        },
+        leader=rank_zero_only.rank == 0,
+    )
 
 
 @entry_point("train")
 def main(cfg: DictConfig) -> float | None:
-    return train(cfg)
+    """Return what a sweep minimises."""
+    try:
+        return train(cfg)
+    except TrainingInterruptedError as interruption:
+        print("saved; the same command continues")
+        sys.exit(interruption.exit_code)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ The packages in the order in which the data flows:
     data              corpora to manifests to batches
     decoding          log-probabilities to text
     evaluation        text to error counts, and to one result.json a test set
-    inference         a sparse model without torch            leaderboard   results to one page
     training          the Lightning module, the run folder, resume
-    transcribe        any audio file to text                  configuration the Hydra plumbing of train.py
+    transcribe        any audio file to text
+    configuration     the Hydra plumbing of train.py and evaluate.py
 
 Shapes, everywhere:
 

@@ -1,4 +1,4 @@
-"""Audio files to mono waveforms, through libsndfile: WAV, FLAC, OGG and MP3 without a system package."""
+"""Audio files to mono waveforms: WAV, FLAC, OGG and MP3 by libsndfile, no system package."""
 
 import os
 import stat

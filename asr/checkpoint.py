@@ -91,7 +91,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             remedy="Train first, or name a run folder or a .ckpt file.",
         )
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise InputError(
             str(path),

@@ -70,7 +70,9 @@ class SpeechData(lightning.LightningDataModule):
         count = min(self.statistics_utterances, len(self.all_train))
         chosen = np.random.default_rng(self.seed).permutation(len(self.all_train))[:count]
         return feature_statistics(
-            features.unnormalised(load_waveform(self.all_train[index], features.sample_rate)).numpy()
+            features.unnormalised(
+                load_waveform(self.all_train[index], features.sample_rate)
+            ).numpy()
             for index in sorted(chosen.tolist())
         )
 
@@ -98,7 +100,10 @@ class SpeechData(lightning.LightningDataModule):
         self.validation_set = dataset(self.validation, augmentation=None, seed=self.seed)
         self._seconds = np.array([utterance.seconds for utterance in self.train])
         self._needed = np.array(
-            [labels_and_repeats(trained.vocabulary.encode(utterance.text)) for utterance in self.train]
+            [
+                labels_and_repeats(trained.vocabulary.encode(utterance.text))
+                for utterance in self.train
+            ]
         )
         return selection
 
@@ -133,8 +138,10 @@ class SpeechData(lightning.LightningDataModule):
         return sum(-(-count // accumulate) for count in batches)
 
     def train_dataloader(self) -> ResumableLoader:
+        """The loader of the current epoch: another epoch has another number of batches."""
         assert self.trainer is not None
         sampler = self.train_sampler(self.trainer.global_rank, self.trainer.world_size)
+        sampler.set_epoch(self.trainer.current_epoch)
         return ResumableLoader(self.train_set, sampler, self.workers)
 
     def val_dataloader(self) -> ResumableLoader:

@@ -11,8 +11,8 @@ from asr.data.batch import Batch, Example, collate
 from asr.data.manifest import Utterance
 from asr.data.sampler import BatchPlan
 from asr.features.augmentation import Augmentation
-from asr.features.draws import utterance_generator
 from asr.features.base import Features
+from asr.features.draws import utterance_generator
 from asr.features.resample import resample
 from asr.text import Vocabulary
 

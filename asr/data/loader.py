@@ -26,7 +26,6 @@ class ResumableLoader(DataLoader[Batch]):
             sampler=sampler,
             batch_size=None,
             num_workers=workers,
-            persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=_one_thread,
             # The loader draws a worker seed at every pass: from its own generator, so that the

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import InputError
-from asr.files import atomic_write
+from asr.files import atomic_write, sha256
 
 _SHOWN = 50  # problems printed in a message; all of them are in `ManifestError.problems`
 
@@ -73,14 +73,7 @@ def parse_manifest(path: str | Path) -> tuple[list[Utterance], list[tuple[int, s
     Raises:
         InputError: the file is missing or of an unknown suffix.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(
-            str(path),
-            expected="a manifest",
-            got="no such file",
-            remedy="Make one with `python -m asr.data.prepare CORPUS` (--help lists the corpora).",
-        )
+    path = _existing(path)
     rows = {".jsonl": _json_rows, ".json": _json_rows, ".csv": _csv_rows}.get(path.suffix)
     if rows is None:
         raise InputError(
@@ -102,6 +95,23 @@ def parse_manifest(path: str | Path) -> tuple[list[Utterance], list[tuple[int, s
         else:
             utterances.append(parsed)
     return utterances, problems
+
+
+def manifest_sha256(path: str | Path) -> str:
+    """Hash of a manifest's content, which names the data in a run key and a result."""
+    return sha256(_existing(path))
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            str(path),
+            expected="a manifest",
+            got="no such file",
+            remedy="Make one with `python -m asr.data.prepare CORPUS` (--help lists the corpora).",
+        )
+    return path
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:

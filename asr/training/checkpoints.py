@@ -16,15 +16,8 @@ from lightning.pytorch.callbacks import Checkpoint
 from asr.checkpoint import read_checkpoint
 from asr.errors import InputError
 from asr.files import atomic_write
-from asr.training.run_folder import RunFolder
-
-
-class Interrupted(Exception):
-    """Training has saved and stopped on a signal; the same command continues it."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
-        self.exit_code = 128 + signum
+from asr.training.metrics_csv import MetricsCsv
+from asr.training.run_folder import RunFolder, TrainingInterruptedError
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -108,6 +101,11 @@ class Checkpoints(Checkpoint):
             self._handlers[signum] = signal.signal(signum, self._on_signal)
         self._saved_at = time.monotonic()
         self._write_status(trainer)
+        if trainer.global_step > 0:
+            print(f"continuing from step {trainer.global_step}, epoch {trainer.current_epoch + 1}")
+            for logger in trainer.loggers:
+                if isinstance(logger, MetricsCsv):
+                    logger.forget_after(trainer.global_step)
 
     def _on_signal(self, signum: int, _: FrameType | None) -> None:
         if self._signal is not None:  # asked twice: do not wait for the batch
@@ -165,14 +163,17 @@ class Checkpoints(Checkpoint):
         self._write_status(trainer)
 
     def _write_status(self, trainer: lightning.Trainer) -> None:
-        if trainer.is_global_zero:
-            self.folder.write_status(
-                "running", step=trainer.global_step, epoch=trainer.current_epoch
-            )
+        self.folder.write_status("running", trainer.global_step, trainer.current_epoch)
 
     def _stop_if_asked(self, trainer: lightning.Trainer) -> None:
         if _any(trainer, self._signal is not None):
-            raise Interrupted(self._signal or signal.SIGTERM)
+            raise TrainingInterruptedError(self._signal or signal.SIGTERM)
+
+
+def best_wer(trainer: lightning.Trainer) -> float:
+    """The lowest validation WER of the run, its earlier parts included."""
+    assert isinstance(trainer.checkpoint_callback, Checkpoints)
+    return trainer.checkpoint_callback.best[0]
 
 
 def _any(trainer: lightning.Trainer, flag: bool) -> bool:

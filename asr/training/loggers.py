@@ -53,7 +53,7 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
 def close(exit_code: int) -> None:
     """End the wandb run, if there is one, in the state that the training ended in."""
     if (wandb := sys.modules.get("wandb")) is not None and wandb.run is not None:
-        wandb.finish(exit_code=exit_code, quiet=True)
+        wandb.finish(exit_code=exit_code)
 
 
 def _has_key() -> bool:

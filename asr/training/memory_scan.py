@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from asr.data.dataset import SpeechDataset
+from asr.data.loader import ResumableLoader
 from asr.data.manifest import Utterance
 from asr.data.sampler import BatchPlan, EpochLengths
 from asr.errors import InputError
@@ -28,13 +29,12 @@ def worst_batches(plans: Sequence[BatchPlan], lengths: EpochLengths) -> list[Bat
 class WorstBatchScan(Callback):
     """Runs the worst batches of the first epoch forward and backward, and forgets them."""
 
-    def on_train_start(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule
-    ) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         assert isinstance(module, SpeechModule)
         if trainer.global_step > 0:
             return
         loader = trainer.train_dataloader
+        assert isinstance(loader, ResumableLoader)
         lengths = loader.sampler.lengths(0)
         state = {name: tensor.clone() for name, tensor in module.state_dict().items()}
         random = torch.get_rng_state()

@@ -1,12 +1,11 @@
 """How long, how precise, on what: the settings of a run, and the Lightning trainer they make."""
 
-from collections.abc import Sequence
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
-from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy
 
 from asr.errors import InputError
@@ -19,6 +18,8 @@ from asr.training.run_folder import RunFolder
 
 # Anything else is a typing error; 16-mixed silently runs in bf16 on a CPU, hence only on a GPU.
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+# Lightning's words on its own use of torch, and on choices that we make on purpose.
+_NOISE = (".*LeafSpec.*", ".*smaller than the logging interval.*", ".*many workers.*")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,6 @@ class Recipe:
         ema_decay: decay a step of an exponential moving average of the weights, which validation
             and checkpoints then use; null keeps none.
         on_non_finite: `stop` or `skip` on a loss or gradient that is not finite.
-        checkpoint_minutes: between two saves inside an epoch.
-        scan_worst_batch: try the largest batches for memory before epoch 1.
     """
 
     epochs: int
@@ -43,8 +42,6 @@ class Recipe:
     accumulate: int
     ema_decay: float | None
     on_non_finite: OnNonFinite
-    checkpoint_minutes: float
-    scan_worst_batch: bool
 
     def __post_init__(self) -> None:
         for name, value, legal in (
@@ -70,6 +67,8 @@ class Hardware:
         nodes: machines.
         threads: of each process on the CPU.
         workers: loader processes of each process.
+        checkpoint_minutes: between two saves inside an epoch.
+        scan_worst_batch: try the largest batches for memory before epoch 1.
     """
 
     accelerator: str
@@ -77,11 +76,11 @@ class Hardware:
     nodes: int
     threads: int
     workers: int
+    checkpoint_minutes: float
+    scan_worst_batch: bool
 
 
-def make_trainer(
-    recipe: Recipe, hardware: Hardware, folder: RunFolder, loggers: Sequence[Logger]
-) -> lightning.Trainer:
+def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> lightning.Trainer:
     """The trainer of a run: everything it needs to save, resume, report and stop."""
     if recipe.precision == "16-mixed" and hardware.accelerator == "cpu":
         raise InputError(
@@ -90,12 +89,14 @@ def make_trainer(
             got="16-mixed, which a CPU would silently run in bf16",
             remedy="Set training.precision=bf16-mixed.",
         )
+    for noise in _NOISE:
+        warnings.filterwarnings("ignore", message=noise)
     callbacks: list[Callback] = [EpochReport(), *progress_bars()]
-    if recipe.scan_worst_batch:
+    if hardware.scan_worst_batch:
         callbacks.append(WorstBatchScan())
     if recipe.ema_decay is not None:
         callbacks.append(EMAWeightAveraging(decay=recipe.ema_decay))
-    callbacks.append(Checkpoints(folder, recipe.checkpoint_minutes))
+    callbacks.append(Checkpoints(folder, hardware.checkpoint_minutes))
     processes = hardware.devices * hardware.nodes
     strategy: Any = DDPStrategy() if processes > 1 else "auto"
     return lightning.Trainer(
@@ -108,10 +109,12 @@ def make_trainer(
         gradient_clip_val=recipe.gradient_clip,
         accumulate_grad_batches=recipe.accumulate,
         callbacks=callbacks,
-        logger=[MetricsCsv(folder.metrics), *loggers],
+        logger=[MetricsCsv(folder.metrics)],
         plugins=[AtomicCheckpointIO()],
         default_root_dir=folder.path,
         use_distributed_sampler=False,  # ours shards without repeats
+        # Lightning asks a loader for its length once; ours has another one in every epoch.
+        reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,  # it would draw from the random numbers of a resumed run
         enable_progress_bar=bool(progress_bars()),
         enable_model_summary=False,

@@ -3,7 +3,10 @@
 import fcntl
 import json
 import os
+import signal
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -14,17 +17,26 @@ from asr.files import atomic_write
 State = Literal["running", "done", "failed", "preempted"]
 
 
+class TrainingInterruptedError(Exception):
+    """Training has saved and stopped on a signal; the same command continues it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.exit_code = 128 + signum
+
+
 class RunFolder:
     """`runs/<experiment>/<run_key>/`, see docs/runs.md.
 
     Args:
         path: of the folder; made if it is not there.
         identity: what every status repeats: keys, seed, experiment.
+        leader: False in all but the first process of a run: those neither lock nor write.
     """
 
-    def __init__(self, path: str | Path, identity: dict[str, Any]) -> None:
+    def __init__(self, path: str | Path, identity: dict[str, Any], leader: bool = True) -> None:
         self.path = Path(path)
-        self.identity = identity
+        self.identity, self.leader = identity, leader
         self._lock: IO[str] | None = None
 
     @property
@@ -35,15 +47,36 @@ class RunFolder:
     def metrics(self) -> Path:
         return self.path / "metrics.csv"
 
+    @contextmanager
+    def owned(self, progress: Callable[[], tuple[int, int]]) -> Iterator[None]:
+        """Own the folder for a block; how the block ends becomes the status.
+
+        Args:
+            progress: gives the optimizer step and the epoch so far.
+        """
+        self.acquire()
+        try:
+            yield
+        except BaseException as error:
+            state: State = "preempted" if isinstance(error, TrainingInterruptedError) else "failed"
+            self.write_status(state, *progress(), reason=f"{type(error).__name__}: {error}")
+            raise
+        else:
+            self.write_status("done", *progress())
+        finally:
+            self.release()
+
     def acquire(self) -> None:
-        """Own the folder until this process ends, however it ends.
+        """Own the folder until `release`, or until this process ends, however it ends.
 
         The kernel drops a POSIX record lock with its process, on the same or another host, so
         there is no stale lock to clean up; a forked loader worker does not inherit it.
         """
+        if not self.leader:
+            return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = open(self.path / "lock", "a+", encoding="utf-8")
+            file = open(self.path / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - kept open
         except OSError as error:
             raise InputError(
                 str(self.path),
@@ -68,12 +101,20 @@ class RunFolder:
         file.flush()
         self._lock = file
 
+    def release(self) -> None:
+        """Let another run of this process, or another process, have the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
     def status(self) -> dict[str, Any]:
         """The last status written; empty for a new run."""
         path = self.path / "status.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
-    def write_status(self, state: State, *, step: int, epoch: int, reason: str = "") -> None:
+    def write_status(self, state: State, step: int, epoch: int, reason: str = "") -> None:
+        if not self.leader:
+            return
         now = datetime.now(UTC).isoformat(timespec="seconds")
         status = {
             **self.identity,

@@ -6,6 +6,8 @@ from typing import Protocol
 
 
 class Schedule(Protocol):
+    """Factor of the peak learning rate at `progress` of a run of `epochs`."""
+
     def __call__(self, progress: float, epochs: int) -> float: ...
 
 

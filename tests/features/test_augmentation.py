@@ -50,7 +50,8 @@ def test_the_same_generator_gives_the_same_bits_and_another_does_not(
     before = x.clone()
     first, again = (transform(x, utterance_generator(1, 2, 3)) for _ in range(2))
     assert torch.equal(first, again)
-    assert first.shape == x.shape and first.dtype == x.dtype
+    assert first.shape == x.shape
+    assert first.dtype == x.dtype
     assert torch.equal(x, before), "the input was changed in place"
     for other in ((2, 2, 3), (1, 3, 3), (1, 2, 4)):
         assert not torch.equal(first, transform(x, utterance_generator(*other)))
@@ -72,13 +73,15 @@ def test_gain_stays_in_its_range(speech: Tensor) -> None:
         20 * math.log10((gain(speech, utterance_generator(0, 0, i)) / speech).nanmedian())
         for i in range(50)
     ]
-    assert -10.001 < min(levels) < -8 and 4 < max(levels) < 6.001
+    assert -10.001 < min(levels) < -8
+    assert 4 < max(levels) < 6.001
 
 
 def test_draws_are_uniform() -> None:
     generator = utterance_generator(0, 0, 0)
     numbers = [uniform(2, 4, generator) for _ in range(2000)]
-    assert 2 <= min(numbers) < 2.01 and 3.99 < max(numbers) < 4
+    assert 2 <= min(numbers) < 2.01
+    assert 3.99 < max(numbers) < 4
     assert {integer(3, generator) for _ in range(100)} == {0, 1, 2}
 
 

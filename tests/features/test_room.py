@@ -52,7 +52,9 @@ def test_generated_rooms_keep_length_power_and_timing(speech: Tensor, index: int
 
 def test_a_generated_response_decays_by_60_db_in_its_time() -> None:
     response = generated_response(1.0, 6.0, 16000, utterance_generator(0, 0, 0))
-    assert len(response) == 16000 and response.argmax() == 0 and response[0] == 1
+    assert len(response) == 16000
+    assert response.argmax() == 0
+    assert response[0] == 1
     tail = response[1:]
     assert math.isclose(tail.square().sum(), 10**-0.6, rel_tol=1e-3)
     early, late = tail[:1600].square().mean(), tail[8000:9600].square().mean()

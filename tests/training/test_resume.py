@@ -23,7 +23,9 @@ def only_run(runs: Path) -> Path:
 def weights(runs: Path) -> dict[str, torch.Tensor]:
     checkpoint = torch.load(only_run(runs) / "checkpoints" / "last.ckpt", weights_only=True)
     optimizer = checkpoint["optimizer_states"][0]["state"]
-    moments = {f"{index}.{key}": value for index, s in optimizer.items() for key, value in s.items()}
+    moments = {
+        f"{index}.{key}": value for index, s in optimizer.items() for key, value in s.items()
+    }
     return {**checkpoint["state_dict"], **moments}
 
 
@@ -44,7 +46,7 @@ def wait_for_step(runs: Path, step: int, process) -> None:  # type: ignore[no-un
         time.sleep(0.01)
 
 
-SAVE_ALWAYS = "training.checkpoint_minutes=0"
+SAVE_ALWAYS = "hardware.checkpoint_minutes=0"
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,6 @@ def test_accumulation_average_and_workers(tones: Path, tmp_path: Path) -> None:
     wait_for_step(cut, 5, process)
     process.kill()
     process.wait()
-    # How often a run saves is part of its configuration, but not of its result.
     result = run(tiny_run(tones, cut, SAVE_ALWAYS, *settings))
     assert result.returncode == 0, result.stderr
     ours, theirs = weights(cut), weights(whole)

@@ -1,18 +1,20 @@
 import multiprocessing
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from asr.errors import InputError
 from asr.training.metrics_csv import MetricsCsv
-from asr.training.run_folder import RunFolder
+from asr.training.run_folder import RunFolder, TrainingInterruptedError
 
 IDENTITY = {"run_key": "k", "experiment": "e"}
 
 
 def hold(path: Path, ready, release) -> None:  # type: ignore[no-untyped-def]
-    RunFolder(path, IDENTITY).acquire()
+    folder = RunFolder(path, IDENTITY)
+    folder.acquire()
     ready.set()
     release.wait(20)
 
@@ -27,19 +29,36 @@ def test_a_second_process_is_refused_with_the_first_ones_name(tmp_path: Path) ->
         RunFolder(tmp_path, IDENTITY).acquire()
     first.kill()  # no clean-up: the lock must go with the process
     first.join()
-    RunFolder(tmp_path, IDENTITY).acquire()
+    second = RunFolder(tmp_path, IDENTITY)
+    second.acquire()
     assert f"pid {os.getpid()}" in (tmp_path / "lock").read_text()
+    second.release()
 
 
 def test_status_keeps_the_start_and_the_identity(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, IDENTITY)
     assert folder.status() == {}
-    folder.write_status("running", step=3, epoch=1)
+    folder.write_status("running", 3, 1)
     started = folder.status()["started"]
-    folder.write_status("failed", step=5, epoch=1, reason="why")
+    folder.write_status("failed", 5, 1, reason="why")
     status = folder.status()
     assert (status["state"], status["step"], status["reason"]) == ("failed", 5, "why")
     assert (status["started"], status["run_key"]) == (started, "k")
+
+
+def test_how_a_run_ends_is_its_status(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, IDENTITY)
+    for error, state in (
+        (TrainingInterruptedError(signal.SIGTERM), "preempted"),
+        (ValueError("broken"), "failed"),
+    ):
+        with pytest.raises(type(error)), folder.owned(lambda: (7, 2)):
+            raise error
+        assert (folder.status()["state"], folder.status()["step"]) == (state, 7)
+    assert folder.status()["reason"] == "ValueError: broken"
+    with folder.owned(lambda: (9, 3)):
+        pass
+    assert (folder.status()["state"], folder.status()["reason"]) == ("done", "")
 
 
 def test_metrics_survive_a_resume(tmp_path: Path) -> None:
