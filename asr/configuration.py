@@ -1,7 +1,7 @@
 """Hydra for the entry files: composed, checked against the constructors, and instantiated.
 
 A YAML node with `_target_` holds constructor arguments and nothing else. Values that only a run
-knows (`RUNTIME`) are passed by the entry file and never written in YAML.
+knows (`RUNTIME`) are passed by the entry file and never configured.
 """
 
 import difflib
@@ -11,21 +11,32 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import hydra
-from hydra.errors import ConfigCompositionException, InstantiationException
+from hydra.errors import (
+    ConfigCompositionException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from asr.errors import InputError
 
 CONFIGURATION = Path(__file__).resolve().parents[1] / "conf"
-RUNTIME = frozenset(
-    ("bins", "folder", "normaliser", "seed", "settings", "texts", "vocabulary_size", "workers")
-)
+_MISCONFIGURED = (ConfigCompositionException, OverrideParseException, OmegaConfBaseException)
+# Constructor arguments that the entry file passes, by group of the configuration.
+RUNTIME: Mapping[str, frozenset[str]] = {
+    "data": frozenset(("normaliser", "seed", "workers")),
+    "logger": frozenset(("folder", "settings")),
+    "model": frozenset(("bins", "vocabulary_size")),
+    "optimizer": frozenset(("params",)),
+    "vocabulary": frozenset(("texts",)),
+}
 
 
 def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -49,7 +60,7 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
                 run()
             except InputError as error:
                 sys.exit(f"error: {error}")
-            except (ConfigCompositionException, OmegaConfBaseException) as error:
+            except _MISCONFIGURED as error:
                 sys.exit(f"error: {explained(error)}")
 
         return command
@@ -58,12 +69,16 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
 
 
 def explained(error: Exception) -> str:
-    """Hydra's message, with the legal names where a key is not one."""
+    """Hydra's message, with the legal names where a name is not one."""
     cause = error.__cause__ or error
     node = getattr(cause, "parent_node", None)
     key = str(getattr(cause, "key", ""))
     if isinstance(node, DictConfig) and key and key not in node:
-        return str(_unknown_key(str(getattr(cause, "full_key", key)), key, map(str, node)))
+        legal = set(map(str, node)) - {"hydra"}
+        return str(_unknown(str(getattr(cause, "full_key", key)), key, legal))
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        return str(_unknown(group, choice, error.options))
     detail = "" if error.__cause__ is None else f"\n{error.__cause__}"
     return f"{error}{detail}"
 
@@ -72,16 +87,25 @@ def check(cfg: DictConfig, name: str) -> None:
     """Compare the composed configuration with the constructors it names.
 
     Raises:
-        InputError: a key that the constructor does not take, `+key=value` included, or a value
-            of another type.
+        InputError: a key that the constructor does not take (`+key=value`), one that it needs
+            and does not get (`~key`), or a value of another type.
     """
     primary = OmegaConf.load(CONFIGURATION / f"{name}.yaml")
-    groups = (next(iter(entry)) for entry in primary.defaults if isinstance(entry, DictConfig))
-    legal = {str(key) for key in (*primary, *groups)} - {"defaults", "hydra"}
+    choices = (next(iter(entry)) for entry in primary.defaults if isinstance(entry, DictConfig))
+    groups = {str(group) for group in choices if not str(group).startswith("override ")}
+    scalars = {str(key): primary[key] for key in primary if key != "defaults"}
     for key in cfg:
-        if key not in legal:
-            raise _unknown_key(str(key), str(key), legal)
-    _check_node("", OmegaConf.to_container(cfg, resolve=True))
+        if key not in groups | scalars.keys():
+            raise _unknown(str(key), str(key), groups | scalars.keys())
+    for key in sorted({*groups, *scalars} - set(map(str, cfg))) + sorted(
+        OmegaConf.missing_keys(cfg)
+    ):
+        raise _missing(key)
+    for key, default in scalars.items():
+        if isinstance(default, str | int | float):
+            _check_type(key, cfg[key], type(default))
+    for group in sorted(groups):
+        _check_node(group, OmegaConf.to_container(cfg[group], resolve=True), group)
 
 
 def build(node: DictConfig, **runtime: Any) -> Any:
@@ -112,30 +136,46 @@ def _parameters(target: str) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(hydra.utils.get_object(target)).parameters
 
 
-def _check_node(path: str, node: Any) -> None:
+def _check_node(path: str, node: Any, group: str) -> None:
     if isinstance(node, list):
         for index, item in enumerate(node):
-            _check_node(f"{path}[{index}]", item)
+            _check_node(f"{path}[{index}]", item, group)
     if not isinstance(node, dict):
         return
     if target := node.get("_target_"):
-        parameters = _parameters(target)
-        legal = [name for name in parameters if name not in RUNTIME]
-        types_of = _annotations(target)
-        for key, value in node.items():
-            if key.startswith("_"):
-                continue
-            if key not in parameters:
-                raise _unknown_key(f"{path}.{key}", key, legal)
-            if key in types_of and not _fits(value, types_of[key]):
-                raise InputError(
-                    f"{path}.{key}",
-                    expected=_shown(types_of[key]),
-                    got=repr(value),
-                    remedy="Give a value of that type.",
-                )
+        _check_arguments(path, node, target, RUNTIME.get(group, frozenset()))
     for key, value in node.items():
-        _check_node(f"{path}.{key}" if path else str(key), value)
+        _check_node(f"{path}.{key}", value, group)
+
+
+def _check_arguments(
+    path: str, node: Mapping[str, Any], target: str, runtime: frozenset[str]
+) -> None:
+    """Whether a node holds the arguments of its target, all that have no default among them."""
+    parameters = {
+        name: parameter for name, parameter in _parameters(target).items() if name not in runtime
+    }
+    types_of = _annotations(target)
+    for key, value in node.items():
+        if key.startswith("_"):
+            continue
+        if key not in parameters:
+            raise _unknown(f"{path}.{key}", key, parameters)
+        if key in types_of:
+            _check_type(f"{path}.{key}", value, types_of[key])
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in node:
+            raise _missing(f"{path}.{name}")
+
+
+def _check_type(path: str, value: Any, annotation: Any) -> None:
+    if not _fits(value, annotation):
+        raise InputError(
+            path,
+            expected=_shown(annotation),
+            got="null" if value is None else repr(value),
+            remedy="Give a value of that type.",
+        )
 
 
 def _annotations(target: str) -> dict[str, Any]:
@@ -147,33 +187,52 @@ def _annotations(target: str) -> dict[str, Any]:
 
 
 def _fits(value: Any, annotation: Any) -> bool:
-    """Whether a YAML scalar is of a type; whatever is not a scalar type is left to the code."""
-    origin = typing.get_origin(annotation)
+    """Whether a plain value is of a type; what Hydra builds from it is left to the code."""
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Literal:
-        return value in typing.get_args(annotation)
+        return value in inner
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, choice) for choice in typing.get_args(annotation))
+        return any(_fits(value, choice) for choice in inner)
+    if origin in (list, Sequence):
+        return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
+    if origin is tuple:
+        return (
+            isinstance(value, list) and len(value) == len(inner) and all(map(_fits, value, inner))
+        )
     if annotation is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if annotation in (bool, str, type(None)):
-        return isinstance(value, annotation)
-    return True
+    if isinstance(value, dict | list) or annotation is Any or not inspect.isclass(annotation):
+        return True
+    return isinstance(value, annotation)
 
 
 def _shown(annotation: Any) -> str:
-    if typing.get_origin(annotation) is Literal:
-        return " or ".join(map(repr, typing.get_args(annotation)))
-    return getattr(annotation, "__name__", str(annotation).replace("None", "null"))
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return " or ".join(map(repr, inner))
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(_shown, inner))
+    if origin in (list, tuple, Sequence):
+        return f"a list of {_shown(inner[0])}"
+    if annotation is type(None):
+        return "null"
+    return getattr(annotation, "__name__", str(annotation))
 
 
-def _unknown_key(full_key: str, key: str, legal: Iterable[str]) -> InputError:
-    names = sorted(name for name in legal if not name.startswith("_"))
-    close = difflib.get_close_matches(key, names, n=1)
+def _missing(path: str) -> InputError:
     return InputError(
-        full_key,
+        path, expected="a value", got="none", remedy=f"Set {path}=VALUE on the command line."
+    )
+
+
+def _unknown(path: str, name: str, legal: Iterable[str]) -> InputError:
+    names = sorted(each for each in legal if not each.startswith("_"))
+    close = difflib.get_close_matches(name, names, n=1)
+    return InputError(
+        path,
         expected=f"one of {', '.join(names)}",
-        got=repr(key),
+        got=repr(name),
         remedy=f"Did you mean {close[0]!r}?" if close else "Choose one of them.",
     )

@@ -44,5 +44,11 @@ def start(command: list[str], log: Path) -> subprocess.Popen[str]:
     """Start in the background, with the output in a file."""
     with open(log, "w", encoding="utf-8") as file:
         return subprocess.Popen(
-            command, cwd=REPOSITORY, env=ENVIRONMENT, text=True, stdout=file, stderr=file
+            command,
+            cwd=REPOSITORY,
+            env=ENVIRONMENT,
+            text=True,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,  # so that a test can signal the whole group
         )

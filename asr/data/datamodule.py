@@ -8,15 +8,16 @@ import numpy as np
 
 from asr.checkpoint import TrainedModel
 from asr.data.dataset import SpeechDataset, load_waveform
+from asr.data.lengths import epoch_lengths
 from asr.data.loader import ResumableLoader
 from asr.data.manifest import Utterance, missing_audio, read_manifest
 from asr.data.sampler import BucketSampler, EpochLengths
-from asr.data.selection import Selection, normalised, select
+from asr.data.selection import Selection, normalised, output_frames, select
 from asr.errors import InputError
 from asr.features.augmentation import Augmentation
 from asr.features.base import Features
 from asr.features.statistics import FeatureStatistics, feature_statistics
-from asr.text import Normaliser, labels_and_repeats
+from asr.text import Normaliser
 
 
 class SpeechData(lightning.LightningDataModule):
@@ -52,6 +53,12 @@ class SpeechData(lightning.LightningDataModule):
         workers: int,
     ) -> None:
         super().__init__()
+        _check_positive(
+            max_seconds=max_seconds,
+            batch_seconds=batch_seconds,
+            max_batch=max_batch,
+            statistics_utterances=statistics_utterances,
+        )
         self.min_seconds, self.max_seconds = min_seconds, max_seconds
         self.batch_seconds, self.max_batch = batch_seconds, max_batch
         self.sorted_first_epoch = sorted_first_epoch
@@ -59,6 +66,13 @@ class SpeechData(lightning.LightningDataModule):
         self.seed, self.workers = seed, workers
         self.all_train = read_utterances(train, normaliser)
         self.validation = read_utterances(validation, normaliser)
+        if not any(utterance.text for utterance in self.validation):
+            raise InputError(
+                ", ".join(validation),
+                expected="texts to compare with",
+                got=f"{len(self.validation)} utterances, all with an empty text",
+                remedy="An error rate needs references: name another data.validation.",
+            )
         self.train: list[Utterance] = []
 
     def train_texts(self) -> Iterator[str]:
@@ -78,12 +92,11 @@ class SpeechData(lightning.LightningDataModule):
 
     def use(self, trained: TrainedModel, augmentation: Augmentation) -> Selection:
         """Select what `trained` can learn from, and build the datasets; returns the selection."""
-        self.features, self.augmentation = trained.features, augmentation
-        self.output_lengths = trained.model.output_lengths
+        self.trained, self.augmentation = trained, augmentation
         selection = select(
             self.all_train,
             trained.vocabulary,
-            lambda seconds: self.output_lengths(self._frames(seconds)),
+            lambda seconds: output_frames(trained, seconds),
             min_seconds=self.min_seconds,
             max_seconds=self.max_seconds,
         )
@@ -99,25 +112,19 @@ class SpeechData(lightning.LightningDataModule):
         self.train_set = dataset(self.train, augmentation=augmentation, seed=self.seed)
         self.validation_set = dataset(self.validation, augmentation=None, seed=self.seed)
         self._seconds = np.array([utterance.seconds for utterance in self.train])
-        self._needed = np.array(
-            [
-                labels_and_repeats(trained.vocabulary.encode(utterance.text))
-                for utterance in self.train
-            ]
-        )
+        self._needed = selection.needed
         return selection
 
     def train_lengths(self, epoch: int) -> EpochLengths:
         """Frames and speeds of the training set in `epoch`: a pure function of the seed."""
-        samples = self._samples(self._seconds)
-        speeds = np.ones(len(samples))
-        if (speed := self.augmentation.speed) is not None:
-            drawn = speed.draw(self.seed, epoch, len(samples))
-            faster = self.features.frames(speed.samples(samples, drawn))
-            # Speaking faster must not make a line one that CTC cannot align.
-            speeds = np.where(self.output_lengths(faster) > self._needed, drawn, 1.0)
-            samples = speed.samples(samples, speeds)
-        return EpochLengths(self.features.frames(samples), speeds)
+        return epoch_lengths(
+            self._seconds,
+            self._needed,
+            self.trained,
+            self.augmentation.speed,
+            seed=self.seed,
+            epoch=epoch,
+        )
 
     def train_sampler(self, rank: int = 0, world: int = 1) -> BucketSampler:
         return BucketSampler(
@@ -162,11 +169,9 @@ class SpeechData(lightning.LightningDataModule):
         )
         return ResumableLoader(self.validation_set, sampler, self.workers)
 
-    def _samples(self, seconds: np.ndarray) -> np.ndarray:
-        return np.round(seconds * self.features.sample_rate).astype(np.int64)
-
     def _frames(self, seconds: np.ndarray) -> np.ndarray:
-        return self.features.frames(self._samples(seconds))
+        features = self.trained.features
+        return features.frames(np.round(seconds * features.sample_rate).astype(np.int64))
 
 
 def read_utterances(manifests: Sequence[str], normaliser: Normaliser) -> list[Utterance]:
@@ -188,3 +193,14 @@ def read_utterances(manifests: Sequence[str], normaliser: Normaliser) -> list[Ut
             remedy=f"Prepare the corpus again, or mend the manifest:{names}",
         )
     return normalised(utterances, normaliser)
+
+
+def _check_positive(**values: float) -> None:
+    for name, value in values.items():
+        if value <= 0:
+            raise InputError(
+                f"data.{name}",
+                expected="a number above 0",
+                got=str(value),
+                remedy="The choices in conf/data are numbers to start from.",
+            )

@@ -1,5 +1,6 @@
 """A loader whose position in the epoch is one number."""
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +28,7 @@ class ResumableLoader(DataLoader[Batch]):
             batch_size=None,
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),
-            worker_init_fn=_one_thread,
+            worker_init_fn=_start_worker,
             # The loader draws a worker seed at every pass: from its own generator, so that the
             # global one, which dropout uses, is the same with and without a resume.
             generator=torch.Generator().manual_seed(sampler.seed),
@@ -47,5 +48,8 @@ class ResumableLoader(DataLoader[Batch]):
         self.sampler.start = self._delivered = int(state["delivered"])
 
 
-def _one_thread(_: int) -> None:
+def _start_worker(_: int) -> None:
     torch.set_num_threads(1)
+    # Ctrl-C in a terminal reaches every process: only the training process answers it, by saving,
+    # and for that it still needs its batches.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -16,6 +16,8 @@ from asr.errors import InputError
 # Numbers in a table of filters; 44,100 to 16,000 Hz needs 70,000, 15,999 Hz would need 256 million.
 _LARGEST_KERNEL = 50_000_000
 
+_GROUP = 32  # filters applied at once
+
 Count = TypeVar("Count", int, NDArray[np.int64])
 
 
@@ -39,16 +41,27 @@ def resample_tensor(waveform: Tensor, original: int, target: int) -> Tensor:
     if original == target:
         return waveform
     divisor = gcd(original, target)
-    kernel, width, stride = _kernel(original // divisor, target // divisor)
+    groups, width, stride = _filters(original // divisor, target // divisor)
     padded = functional.pad(waveform, (width, width + stride))
-    phases = functional.conv1d(padded[None, None], kernel, stride=stride)[0]  # (target, N/stride)
+    if len(groups) == 1:
+        phases = functional.conv1d(padded[None, None], groups[0][1].T[:, None], stride=stride)[0].T
+    else:
+        rows = len(waveform) // stride + 1
+        phases = torch.cat(
+            [padded[first:].unfold(0, len(taps), stride)[:rows] @ taps for first, taps in groups], 1
+        )  # (N / stride, target)
     # torchaudio takes the ceiling in float32, which is off by one for recordings of minutes.
-    return phases.T.reshape(-1)[: resampled_samples(len(waveform), original, target)]
+    return phases.reshape(-1)[: resampled_samples(len(waveform), original, target)]
 
 
 @lru_cache(maxsize=64)
-def _kernel(original: int, target: int) -> tuple[Tensor, int, int]:
-    """Filters `(target, 1, taps)`, the padding on either side, and the stride."""
+def _filters(original: int, target: int) -> tuple[list[tuple[int, Tensor]], int, int]:
+    """Groups of filters `(taps, filters)` with their first tap, the padding, and the stride.
+
+    A filter is short, but each of the `target` ones stands elsewhere in a row of `original` and
+    more taps, mostly zeros. In groups of neighbours the zeros around them are left out: 4 times
+    fewer products or better, from 11,025 and 44,100 Hz.
+    """
     if original * target > _LARGEST_KERNEL:
         raise InputError(
             "resampling",
@@ -57,4 +70,12 @@ def _kernel(original: int, target: int) -> tuple[Tensor, int, int]:
             remedy="Convert the audio to the features' sample rate beforehand.",
         )
     transform: Any = Resample(original, target)
-    return transform.kernel, transform.width, original
+    kernel: Tensor = transform.kernel[:, 0]  # (target, taps)
+    if target <= _GROUP:
+        return [(0, kernel.T.contiguous())], transform.width, original
+    groups = []
+    for filters in torch.split(kernel, _GROUP):
+        used = torch.nonzero(filters.abs().amax(0))[:, 0]
+        first, last = int(used[0]), int(used[-1])
+        groups.append((first, filters[:, first : last + 1].T.contiguous()))
+    return groups, transform.width, original

@@ -60,7 +60,7 @@ class SpeechModule(lightning.LightningModule):
         self.train_utterances = train_utterances
         self.validation_utterances = validation_utterances
         self.skipped = 0  # batches, in this process
-        self._batch: Batch | None = None
+        self._since_step: list[Tensor] = []  # indices of the batches since the last step
         self._words = self._characters = ErrorCounts()
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -72,14 +72,19 @@ class SpeechModule(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor | None:
         """The mean CTC loss over the batch's utterances, or None to leave the batch out."""
-        self._batch = batch
+        self._since_step.append(batch.indices)
+        skipping = self.on_non_finite == "skip"
+        statistics = [buffer.clone() for buffer in self.model.buffers()] if skipping else []
         log_probs, frames = self(batch)
         losses = ctc_losses(log_probs, frames, batch.labels, batch.label_counts)
         usable = alignable(frames, batch.labels, batch.label_counts) & losses.isfinite()
         if not bool(usable.all()):
             self._non_finite("loss", batch.indices[~usable], frames[~usable])
             if not bool(losses.isfinite().all()):
-                # Batch norm has mixed the utterances: none of the batch's gradients is sound.
+                # Batch norm has mixed the utterances: none of the batch's gradients is sound, nor
+                # are the running statistics that it has gone into.
+                for buffer, before in zip(self.model.buffers(), statistics, strict=True):
+                    buffer.copy_(before)
                 return None if self.trainer.world_size == 1 else self._no_gradient()
         loss = losses.sum() / len(losses)
         size = len(losses)
@@ -96,20 +101,24 @@ class SpeechModule(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip by the global norm; a norm that is not finite stops or skips the step."""
+        """Clip by the global norm; a norm that is not finite stops or skips the step.
+
+        Under 16-mixed such steps belong to the search for a loss scale: always skipped.
+        """
         bound = float("inf") if gradient_clip_val is None else gradient_clip_val
         norm = torch.nn.utils.clip_grad_norm_(self.parameters(), bound)
         self.log("gradient_norm", norm)
         if not bool(norm.isfinite()):
-            assert self._batch is not None
-            self._non_finite("gradient", self._batch.indices, None)
+            self._non_finite("gradient", torch.cat(self._since_step), None)
             # Without a gradient the optimizer leaves weight and moments as they are.
             optimizer.zero_grad(set_to_none=True)
+        self._since_step.clear()
 
     def _non_finite(self, what: str, indices: Tensor, frames: Tensor | None) -> None:
         names = [self.train_utterances[index].id for index in indices.tolist()]
         lengths = "" if frames is None else f" ({frames.tolist()} output frames)"
-        if self.on_non_finite == "stop":
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        if self.on_non_finite == "stop" and not (scaled and what == "gradient"):
             raise InputError(
                 f"{what} in epoch {self.current_epoch}, step {self.global_step}",
                 expected="a finite number",

@@ -2,9 +2,11 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import lightning
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy
 
@@ -19,7 +21,12 @@ from asr.training.run_folder import RunFolder
 # Anything else is a typing error; 16-mixed silently runs in bf16 on a CPU, hence only on a GPU.
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 # Lightning's words on its own use of torch, and on choices that we make on purpose.
-_NOISE = (".*LeafSpec.*", ".*smaller than the logging interval.*", ".*many workers.*")
+_NOISE = (
+    ".*LeafSpec.*",
+    ".*smaller than the logging interval.*",
+    ".*many workers.*",
+    ".*`training_step` returned `None`.*",
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,21 @@ class Recipe:
                     got=repr(value),
                     remedy="Choose one of them.",
                 )
+        _check_least("training", 1, epochs=self.epochs, accumulate=self.accumulate)
+        if self.gradient_clip is not None and self.gradient_clip <= 0:
+            raise InputError(
+                "training.gradient_clip",
+                expected="a number above 0, or null",
+                got=str(self.gradient_clip),
+                remedy="Usual are 1 to 100; null clips nothing.",
+            )
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise InputError(
+                "training.ema_decay",
+                expected="a number between 0 and 1, or null",
+                got=str(self.ema_decay),
+                remedy="Usual are 0.99 to 0.9999; null keeps no average.",
+            )
 
 
 @dataclass(frozen=True)
@@ -71,7 +93,7 @@ class Hardware:
         scan_worst_batch: try the largest batches for memory before epoch 1.
     """
 
-    accelerator: str
+    accelerator: Literal["cpu", "gpu", "auto"]
     devices: int
     nodes: int
     threads: int
@@ -79,10 +101,16 @@ class Hardware:
     checkpoint_minutes: float
     scan_worst_batch: bool
 
+    def __post_init__(self) -> None:
+        _check_least("hardware", 1, devices=self.devices, nodes=self.nodes, threads=self.threads)
+        minutes = self.checkpoint_minutes
+        _check_least("hardware", 0, workers=self.workers, checkpoint_minutes=minutes)
+
 
 def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> lightning.Trainer:
     """The trainer of a run: everything it needs to save, resume, report and stop."""
-    if recipe.precision == "16-mixed" and hardware.accelerator == "cpu":
+    on_cpu = hardware.accelerator == "cpu" or not torch.accelerator.is_available()
+    if recipe.precision == "16-mixed" and on_cpu:
         raise InputError(
             "training.precision",
             expected="bf16-mixed on a CPU",
@@ -99,24 +127,43 @@ def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> light
     callbacks.append(Checkpoints(folder, hardware.checkpoint_minutes))
     processes = hardware.devices * hardware.nodes
     strategy: Any = DDPStrategy() if processes > 1 else "auto"
-    return lightning.Trainer(
-        accelerator=hardware.accelerator,
-        devices=hardware.devices,
-        num_nodes=hardware.nodes,
-        strategy=strategy,
-        precision=recipe.precision,  # type: ignore[arg-type]  # checked by Recipe
-        max_epochs=recipe.epochs,
-        gradient_clip_val=recipe.gradient_clip,
-        accumulate_grad_batches=recipe.accumulate,
-        callbacks=callbacks,
-        logger=[MetricsCsv(folder.metrics)],
-        plugins=[AtomicCheckpointIO()],
-        default_root_dir=folder.path,
-        use_distributed_sampler=False,  # ours shards without repeats
-        # Lightning asks a loader for its length once; ours has another one in every epoch.
-        reload_dataloaders_every_n_epochs=1,
-        num_sanity_val_steps=0,  # it would draw from the random numbers of a resumed run
-        enable_progress_bar=bool(progress_bars()),
-        enable_model_summary=False,
-        log_every_n_steps=10,
-    )
+    try:
+        return lightning.Trainer(
+            accelerator=hardware.accelerator,
+            devices=hardware.devices,
+            num_nodes=hardware.nodes,
+            strategy=strategy,
+            precision=recipe.precision,  # type: ignore[arg-type]  # checked by Recipe
+            max_epochs=recipe.epochs,
+            gradient_clip_val=recipe.gradient_clip,
+            accumulate_grad_batches=recipe.accumulate,
+            callbacks=callbacks,
+            logger=[MetricsCsv(folder.metrics)],
+            plugins=[AtomicCheckpointIO()],
+            default_root_dir=folder.path,
+            use_distributed_sampler=False,  # ours shards without repeats
+            # Lightning asks a loader for its length once; ours has another one in every epoch.
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,  # it would draw from the random numbers of a resumed run
+            enable_progress_bar=bool(progress_bars()),
+            enable_model_summary=False,
+            log_every_n_steps=10,
+        )
+    except MisconfigurationException as error:
+        raise InputError(
+            "hardware",
+            expected="devices that this machine has",
+            got=f"{hardware.devices} of {hardware.accelerator} ({error})",
+            remedy="Set hardware=cpu, or hardware.devices to what there is.",
+        ) from error
+
+
+def _check_least(group: str, least: int, **values: float) -> None:
+    for name, value in values.items():
+        if value < least:
+            raise InputError(
+                f"{group}.{name}",
+                expected=f"{least} or more",
+                got=str(value),
+                remedy=f"The choices in conf/{group} are numbers to start from.",
+            )

@@ -75,10 +75,14 @@ def test_killed_again_and_again(tones: Path, tmp_path: Path, undisturbed: Path) 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop(tones: Path, tmp_path: Path, undisturbed: Path, signum: int) -> None:
-    process = start(tiny_run(tones, tmp_path), tmp_path / "log")  # saves only when asked
+    command = tiny_run(tones, tmp_path, "hardware.workers=1")  # saves only when asked
+    process = start(command, tmp_path / "log")
     wait_for_step(tmp_path, 0, process)
     time.sleep(0.3)
-    process.send_signal(signum)
+    if signum == signal.SIGINT:
+        os.killpg(process.pid, signum)  # as a terminal does: to the loader's workers too
+    else:
+        process.send_signal(signum)
     assert process.wait() == 128 + signum
     assert state(tmp_path)["state"] == "preempted"
     again = run(tiny_run(tones, tmp_path))

@@ -1,0 +1,211 @@
+"""Every YAML composes, its keys are the constructor's arguments, and a slip is told at once."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from asr.configuration import (
+    _MISCONFIGURED,
+    CONFIGURATION,
+    RUNTIME,
+    _parameters,
+    build,
+    check,
+    explained,
+)
+from asr.data.datamodule import SpeechData
+from asr.errors import InputError
+from asr.features.log_mel import LogMel
+from asr.features.spectrogram import Spectrogram
+from asr.model.acoustic import AcousticModel
+from asr.text import BasicNormaliser
+from tests.commands import run, tiny_run
+
+PRIMARIES = ("train", "evaluate")
+GROUPS = {
+    folder.name: sorted(path.stem for path in folder.glob("*.yaml"))
+    for folder in sorted(CONFIGURATION.iterdir())
+    if folder.is_dir()
+}
+EXPERIMENTS = GROUPS.pop("experiment")
+# What `???` asks of the user.
+GIVEN = ["data.train=[a.jsonl]", "data.validation=[b.jsonl]"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def hydra_here() -> Iterator[None]:
+    with initialize_config_dir(str(CONFIGURATION), version_base="1.3"):
+        yield
+
+
+def composed(*overrides: str, name: str = "train") -> DictConfig:
+    cfg = compose(name, list(overrides))
+    check(cfg, name)
+    return cfg
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping that names a target, however deep."""
+    if isinstance(value, dict):
+        if "_target_" in value:
+            yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from nodes(item)
+
+
+def keys(node: dict[str, Any]) -> set[str]:
+    return {key for key in node if not key.startswith("_")}
+
+
+@pytest.mark.parametrize("turn", range(max(map(len, GROUPS.values()))))
+def test_every_choice_of_every_group_composes(turn: int) -> None:
+    chosen = {group: names[turn % len(names)] for group, names in GROUPS.items()}
+    cfg = composed(*(f"{group}={name}" for group, name in chosen.items()), *GIVEN)
+    assert set(GROUPS) <= set(cfg)
+    for group, name in chosen.items():
+        # The choice came through whole, and nothing else did.
+        written = yaml.safe_load((CONFIGURATION / group / f"{name}.yaml").read_text())
+        assert keys(OmegaConf.to_container(cfg[group])) == keys(written)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_composes(experiment: str) -> None:
+    cfg = composed(f"+experiment={experiment}")
+    assert cfg.experiment_name != "default"
+
+
+@pytest.mark.parametrize(("group", "names"), GROUPS.items())
+def test_keys_are_the_constructors_arguments(group: str, names: list[str]) -> None:
+    for name in names:
+        written = yaml.safe_load((CONFIGURATION / group / f"{name}.yaml").read_text())
+        found = list(nodes(written))
+        assert found, f"{group}/{name} names no target"
+        for node in found:
+            parameters = _parameters(node["_target_"])
+            legal = set(parameters) - RUNTIME.get(group, frozenset())
+            if node["_target_"].startswith("asr."):
+                assert keys(node) == legal, node["_target_"]
+                # A value lives in YAML or in code, not in both.
+                assert all(parameters[key].default is parameters[key].empty for key in legal)
+            else:
+                assert keys(node) <= legal, node["_target_"]
+
+
+def test_what_only_a_run_knows_is_taken_by_some_constructor() -> None:
+    for group, runtime in RUNTIME.items():
+        files = [CONFIGURATION / group / f"{name}.yaml" for name in GROUPS[group]]
+        targets = [yaml.safe_load(file.read_text())["_target_"] for file in files]
+        taken = set().union(*(_parameters(target) for target in targets))
+        assert runtime <= taken, group
+
+
+def test_the_primary_file_holds_groups_and_four_scalars() -> None:
+    primary = yaml.safe_load((CONFIGURATION / "train.yaml").read_text())
+    assert set(primary) - {"defaults"} == {"experiment_name", "runs", "seed", "init_from"}
+    named = {next(iter(entry)) for entry in primary["defaults"] if isinstance(entry, dict)}
+    assert {name for name in named if not name.startswith("override ")} == set(GROUPS)
+    for name in PRIMARIES:
+        composed(name=name)
+
+
+@pytest.mark.parametrize("name", GROUPS["model"])
+@pytest.mark.parametrize("features", [LogMel, Spectrogram])
+def test_models_and_features_need_no_hydra(
+    name: str, features: type[LogMel] | type[Spectrogram]
+) -> None:
+    def arguments(path: str) -> dict[str, Any]:
+        node = yaml.safe_load((CONFIGURATION / path).read_text())
+        return {key: value for key, value in node.items() if key != "_target_"}
+
+    file = "log_mel" if features is LogMel else "spectrogram"
+    built = features(**arguments(f"features/{file}.yaml"))
+    with torch.device("meta"):  # sizes without memory
+        model = AcousticModel(
+            **arguments(f"model/{name}.yaml"), bins=built.bins, vocabulary_size=29
+        )
+    assert model.bins == built.bins
+
+
+SLIPS = {
+    "model.hiden=3": ("model.hiden", "hidden, layers", "Did you mean 'hidden'"),
+    "+model.hiden=3": ("model.hiden", "hidden, layers", "Did you mean 'hidden'"),
+    "+model.bins=40": ("model.bins", "hidden, layers"),  # the features' own, not the user's
+    "+data.seed=4": ("data.seed", "max_batch"),
+    "+foo=1": ("foo: expected one of augmentation, data", "vocabulary, got 'foo'"),
+    "modle=small": ("modle", "Did you mean 'model'"),
+    "model=smal": ("model", "paper_gru", "got 'smal'", "Did you mean 'small'"),
+    "model=grv": ("model", "paper_gru", "got 'grv'"),
+    "+experiment=nope": ("experiment", "demo", "got 'nope'"),
+    "training.epochs=abc": ("training.epochs", "int", "'abc'"),
+    "training.epochs=1.5": ("training.epochs", "int", "1.5"),
+    "model.cell=gruu": ("model.cell", "'lstm'", "'gruu'"),
+    "model.hidden=null": ("model.hidden", "int", "null"),
+    "model.convolutions=3": ("model.convolutions", "a list"),
+    "data.train=x.jsonl": ("data.train", "a list of str", "'x.jsonl'"),
+    "data=manifests": ("data.train", "got none", "data.train=VALUE"),
+    "~model.hidden": ("model.hidden", "got none"),
+    "~scheduler": ("scheduler", "got none"),
+    "optimizer.lr=fast": ("optimizer.lr", "float", "'fast'"),
+    "optimizer.betas=3": ("optimizer.betas", "a list of float"),
+    "augmentation.speed.factors=[a]": ("augmentation.speed.factors", "a list of float"),
+    "augmentation.spectrum.0.time_mask=3": ("time_mask", "time_masks"),
+    "scheduler.warmup=true": ("scheduler.warmup", "float", "True"),
+    "seed=abc": ("seed", "int", "'abc'"),
+    "runs=[a]": ("runs", "str"),
+    "model.hidden": ("model.hidden", "EQUAL"),
+    "model.hidden=${foo}": ("model.hidden", "foo"),
+}
+
+
+@pytest.mark.parametrize(("override", "told"), SLIPS.items())
+def test_a_slip_is_told_with_what_would_be_right(override: str, told: tuple[str, ...]) -> None:
+    with pytest.raises((InputError, *_MISCONFIGURED)) as caught:
+        composed(override)
+    error = caught.value
+    message = str(error) if isinstance(error, InputError) else explained(error)
+    for part in told:
+        assert part in message
+
+
+def test_values_go_through_unchanged() -> None:
+    cfg = composed(
+        "model.dropout=0", "data.max_seconds=20", "training.gradient_clip=null", "seed=7"
+    )
+    assert (cfg.model.dropout, cfg.data.max_seconds, cfg.training.gradient_clip) == (0, 20, None)
+
+
+def test_a_nested_refusal_reaches_the_user_as_it_is() -> None:
+    cfg = composed("augmentation.speed.factors=[9.0]")
+    with pytest.raises(InputError, match=r"speed perturbation.*\[9.0\]"):
+        build(cfg.augmentation)
+
+
+def test_run_time_values_reach_the_constructor_unconverted(tones: Path) -> None:
+    cfg = composed(f"data.train=[{tones}/train.jsonl]", f"data.validation=[{tones}/test.jsonl]")
+    normaliser = BasicNormaliser("en")
+    data = build(cfg.data, normaliser=normaliser, seed=4, workers=0, unknown=1)
+    assert isinstance(data, SpeechData)
+    assert (data.seed, data.workers, len(data.all_train)) == (4, 0, 24)
+    optimizer = build(cfg.optimizer)([torch.nn.Parameter(torch.zeros(1))])
+    assert optimizer.param_groups[0]["betas"] == (0.9, 0.98)
+
+
+@pytest.mark.flow
+def test_the_command_tells_it_without_a_traceback(tones: Path, tmp_path: Path) -> None:
+    for override in ("model.hiden=3", "model.hidden", "training.epochs=abc"):
+        ended = run(tiny_run(tones, tmp_path / "runs", override))
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("error: ")
+        assert all(part in ended.stderr for part in SLIPS[override])
+        assert "Traceback" not in ended.stdout + ended.stderr
+    assert not (tmp_path / "runs").exists()
+    assert run([sys.executable, "train.py", "--help"]).returncode == 0
