@@ -17,6 +17,7 @@ BLANK = 0
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u0060\u00b4\uff07", "'"))
 _PLAIN = re.compile(r"[a-z]+(?:[ '][a-z]+)*")
+_LONGEST_NUMBER = 12  # digits
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)\b")
@@ -105,11 +106,12 @@ class BasicNormaliser:
         return " ".join(text.split())
 
     def _spelled(self, number: str, form: str) -> str:
-        # A leading zero is read digit by digit, as in a telephone number or 007.
-        if len(number) > 1 and number[0] == "0" and "." not in number:
-            words = " ".join(num2words(int(digit), lang=self.language) for digit in number)
+        # A leading zero is read digit by digit, as in a telephone number or 007, and so is what
+        # is too long to have a name.
+        plain = number.replace(",", "")
+        if "." not in plain and (plain[0] == "0" < plain[1:] or len(plain) > _LONGEST_NUMBER):
+            words = " ".join(num2words(int(digit), lang=self.language) for digit in plain)
         else:
-            plain = number.replace(",", "")
             value = float(plain) if "." in plain else int(plain)
             words = num2words(value, lang=self.language, to=form)
         return f" {words} "

@@ -25,6 +25,8 @@ ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
         ("1,250 men in 1999", "one thousand two hundred and fifty men in one thousand nine "
          "hundred and ninety nine"),
         ("the 21st, 007", "the twenty first zero zero seven"),
+        ("0 05 1234567890123", "zero zero five one two three four five six seven eight nine zero "
+         "one two three"),
         ("3.5 km", "three point five km"),
         ("\uff21\uff22\uff23 \ufb01ne", "abc fine"),  # full width, ligature
         ("well-known -- and/or", "well known and or"),
@@ -61,6 +63,11 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once
     assert once == " ".join(once.split())
+
+
+@given(st.text(alphabet="0123456789,. stndrh", max_size=60))
+def test_any_number_can_be_spelled(text: str) -> None:
+    assert not any(character.isdigit() for character in BasicNormaliser("en")(text))
 
 
 @given(st.text(alphabet=ENGLISH))

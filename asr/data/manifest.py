@@ -181,7 +181,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, object] | str]]:
 def _utterance(row: dict[str, object], folder: str) -> Utterance | str:
     """The utterance of a row, or what is wrong with it."""
     audio, text = row.get("audio_filepath"), row.get("text")
-    if not isinstance(audio, str) or not audio:
+    if not isinstance(audio, str) or not audio or "\0" in audio:
         return f"audio_filepath must be a path, got {audio!r}"
     if not isinstance(text, str):
         return f"text must be a string, got {text!r}"

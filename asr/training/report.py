@@ -16,13 +16,13 @@ class EpochReport(Callback):
     def __init__(self) -> None:
         self._batch_ended = self._epoch_started = 0.0
         self._waited = self._trained = self._audio = self._losses = 0.0
-        self._batches = 0
+        self._batches = self._learnt = 0
 
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, module: lightning.LightningModule
     ) -> None:
         self._waited = self._trained = self._audio = self._losses = 0.0
-        self._batches = 0
+        self._batches = self._learnt = 0
         self._batch_ended = self._epoch_started = time.perf_counter()
 
     def on_train_batch_start(
@@ -51,8 +51,9 @@ class EpochReport(Callback):
         self._batch_ended = now
         self._audio += batch.seconds
         self._batches += 1
-        if outputs is not None:
+        if outputs:  # nothing of a batch that was left out
             self._losses += float(outputs["loss"].detach()) * trainer.accumulate_grad_batches
+            self._learnt += 1
         elapsed = self._waited + self._trained
         module.log("audio_seconds_per_second", self._audio / elapsed, prog_bar=True)
         module.log("data_wait", self._waited / elapsed)
@@ -72,7 +73,7 @@ class EpochReport(Callback):
         )
         print(
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-            f"  loss {self._losses / max(self._batches, 1):7.2f}{rates}"
+            f"  loss {self._losses / max(self._learnt, 1):7.2f}{rates}"
             f"  lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}"
             f"  audio {self._audio / elapsed:.0f} s/s  waiting {100 * self._waited / elapsed:.1f} %"
             f"  {time.perf_counter() - self._epoch_started:.0f} s",

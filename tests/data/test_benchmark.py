@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.data.benchmark import main
-from asr.data.large_manifest import default_model, write_large_manifest
+from asr.data.benchmark.__main__ import main
+from asr.data.benchmark.large_manifest import default_model, write_large_manifest
 from asr.data.lengths import epoch_lengths
 from asr.data.manifest import read_manifest
 from asr.errors import InputError

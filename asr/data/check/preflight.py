@@ -11,11 +11,11 @@ import numpy as np
 from tqdm import tqdm
 
 from asr.checkpoint import TrainedModel
-from asr.data.audio_faults import Heard, listen
-from asr.data.findings import Finding, Report
+from asr.data.check.audio_faults import Heard, listen
+from asr.data.check.findings import Finding, Report
+from asr.data.check.splits import Line, same_audio, same_text
 from asr.data.manifest import Utterance, parse_manifest
 from asr.data.selection import frames_needed, normalised, obstacles, output_frames
-from asr.data.splits import Line, same_audio, same_text
 from asr.errors import InputError
 
 

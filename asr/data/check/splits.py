@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from asr.data.audio_faults import DURATION_TOLERANCE, Heard
+from asr.data.check.audio_faults import DURATION_TOLERANCE, Heard
 from asr.data.manifest import Utterance
 
 

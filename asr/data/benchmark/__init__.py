@@ -1,0 +1,1 @@
+"""Can the loader feed training? `python -m asr.data.benchmark MANIFEST...` measures it."""
