@@ -55,7 +55,7 @@ def test_speed_perturbed_batches_have_the_planned_lengths_within_the_budget(tone
         assert len(set(planned.speeds.tolist())) > 2
         delivered = batches(data.train_dataloader(), epoch)
         for batch in delivered:
-            assert batch.frames.tolist() == planned.frames[batch.indices].tolist()
+            assert batch.frames.tolist() == planned.frames[batch.indices.numpy()].tolist()
             utterances, _, longest = batch.features.shape
             assert longest == batch.frames.max()
             assert utterances * longest <= budget

@@ -138,8 +138,9 @@ def test_collate_hand_worked() -> None:
     assert batch.labels.tolist() == [[5, 6, 7], [8, 0, 0]]
     assert (batch.indices.tolist(), batch.frames.tolist()) == ([3, 1], [1, 3])
     assert (batch.label_counts.tolist(), batch.seconds) == ([3, 1], 2.0)
-    moved = batch.to(torch.float64)
-    assert moved.features.dtype == torch.float64
+    moved = batch.to("meta")
+    assert moved.features.device == moved.label_counts.device == torch.device("meta")
+    assert moved.seconds == 2.0
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 44100])
