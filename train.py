@@ -25,14 +25,23 @@ from asr.training.recipe import Hardware, Recipe, make_trainer
 from asr.training.run_folder import RunFolder, TrainingInterruptedError
 from asr.training.run_key import run_keys
 
+say = rank_zero_only(print)  # one process speaks for all
+
 
 def train(cfg: DictConfig) -> float | None:
     """Train until done, from wherever the run was left; returns the best validation WER."""
     folder = run_folder(cfg)
     if folder.status().get("state") == "done":
-        print(f"{folder.path} is done. Another seed or setting is another run.")
+        say(f"{folder.path} is done. Another seed or setting is another run.")
         return None
-    print(f"run {folder.path}")
+    say(f"run {folder.path}")
+    if not 0 <= cfg.seed < 2**32:
+        raise InputError(
+            "seed",
+            expected="a whole number from 0 to 4294967295",
+            got=str(cfg.seed),
+            remedy="Usual are 1, 2, 3, ...",
+        )
     hardware: Hardware = build(cfg.hardware)
     recipe: Recipe = build(cfg.training)
     torch.set_num_threads(hardware.threads)
@@ -50,7 +59,7 @@ def train(cfg: DictConfig) -> float | None:
             raise
         close(exit_code=0)
     best = best_wer(trainer)
-    print(f"done: best validation WER {100 * best:.2f} %, in {folder.path}")
+    say(f"done: best validation WER {100 * best:.2f} %, in {folder.path}")
     return best
 
 
@@ -78,9 +87,9 @@ def fit(
         statistics=data.feature_statistics(features),
     )
     trained = blueprint.build()
-    print(f"training set: {data.use(trained, build(cfg.augmentation)).summary()}")
+    say(f"training set: {data.use(trained, build(cfg.augmentation)).summary()}")
     parameters = sum(parameter.numel() for parameter in trained.model.parameters())
-    print(f"model: {parameters:,} parameters, {len(vocabulary)} labels")
+    say(f"model: {parameters:,} parameters, {len(vocabulary)} labels")
     world = hardware.devices * hardware.nodes
     module = SpeechModule(
         blueprint,
@@ -131,8 +140,9 @@ def main(cfg: DictConfig) -> float | None:
     try:
         return train(cfg)
     except TrainingInterruptedError as interruption:
-        print("saved; the same command continues")
-        sys.exit(interruption.exit_code)
+        say("saved; the same command continues")
+        # Lightning kills the first process as soon as another one ends with an error.
+        sys.exit(interruption.exit_code if rank_zero_only.rank == 0 else 0)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ features and vocabulary are rebuilt without a config. Files are read with `weigh
 classes are looked up in fixed tables, so that no checkpoint can name code to run.
 """
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,11 +91,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         )
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # damaged bytes lead the unpickler anywhere
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
             str(path),
             expected="a whole checkpoint of plain tensors, numbers and strings",
-            got=f"what torch refuses to load: {str(error).splitlines()[0]}",
+            got=f"what torch refuses to load: {reason}",
             remedy="It is damaged or holds code; take another checkpoint of the run.",
         ) from error
     recogniser = checkpoint.get("recogniser") if isinstance(checkpoint, dict) else None

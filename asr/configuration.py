@@ -11,7 +11,8 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,24 +49,32 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
         @functools.wraps(task)
         def checked(cfg: DictConfig) -> Any:
-            check(cfg, name)
-            return task(cfg)
+            with _told():  # in here too: Hydra would write a line of its own on the way out
+                check(cfg, name)
+                return task(cfg)
 
         run = hydra.main(str(CONFIGURATION), name, version_base="1.3")(checked)
 
         @functools.wraps(task)
         def command() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # hand exceptions to us instead of printing them
-            try:
+            with _told():
                 run()
-            except InputError as error:
-                sys.exit(f"error: {error}")
-            except _MISCONFIGURED as error:
-                sys.exit(f"error: {explained(error)}")
 
         return command
 
     return decorate
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Exit with 1 and a message on what the user got wrong; a bug keeps its traceback."""
+    try:
+        yield
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except _MISCONFIGURED as error:
+        sys.exit(f"error: {explained(error)}")
 
 
 def explained(error: Exception) -> str:
@@ -90,10 +99,9 @@ def check(cfg: DictConfig, name: str) -> None:
         InputError: a key that the constructor does not take (`+key=value`), one that it needs
             and does not get (`~key`), or a value of another type.
     """
-    primary = OmegaConf.load(CONFIGURATION / f"{name}.yaml")
-    choices = (next(iter(entry)) for entry in primary.defaults if isinstance(entry, DictConfig))
-    groups = {str(group) for group in choices if not str(group).startswith("override ")}
-    scalars = {str(key): primary[key] for key in primary if key != "defaults"}
+    scalars: Any = OmegaConf.to_container(OmegaConf.load(CONFIGURATION / f"{name}.yaml"))
+    choices = (next(iter(entry)) for entry in scalars.pop("defaults") if isinstance(entry, dict))
+    groups = {group for group in choices if not group.startswith("override ")}
     for key in cfg:
         if key not in groups | scalars.keys():
             raise _unknown(str(key), str(key), groups | scalars.keys())

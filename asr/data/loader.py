@@ -5,11 +5,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from asr.data.batch import Batch
 from asr.data.dataset import SpeechDataset
-from asr.data.sampler import BucketSampler
+from asr.data.sampler import BatchPlan, BucketSampler
+from asr.errors import InputError
+
+
+class _Handed(Dataset[Batch | InputError]):
+    """Hands an InputError over: raised in a worker, torch would make a RuntimeError of it."""
+
+    def __init__(self, dataset: SpeechDataset) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, plan: BatchPlan) -> Batch | InputError:
+        try:
+            return self.dataset[plan]
+        except InputError as error:
+            return error
 
 
 class ResumableLoader(DataLoader[Batch]):
@@ -23,7 +37,7 @@ class ResumableLoader(DataLoader[Batch]):
 
     def __init__(self, dataset: SpeechDataset, sampler: BucketSampler, workers: int) -> None:
         super().__init__(
-            dataset,
+            _Handed(dataset),  # type: ignore[arg-type]  # errors are no batches
             sampler=sampler,
             batch_size=None,
             num_workers=workers,
@@ -33,11 +47,14 @@ class ResumableLoader(DataLoader[Batch]):
             # global one, which dropout uses, is the same with and without a resume.
             generator=torch.Generator().manual_seed(sampler.seed),
         )
+        self.speech = dataset
         self._delivered = 0
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         self._delivered = self.sampler.start
         for batch in super().__iter__():
+            if isinstance(batch, InputError):
+                raise batch
             self._delivered += 1
             yield batch
 

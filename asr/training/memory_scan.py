@@ -1,6 +1,7 @@
 """Before epoch 1: does the worst batch fit into memory, and if not, whose fault is it?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import lightning
 import torch
@@ -36,19 +37,27 @@ class WorstBatchScan(Callback):
         loader = trainer.train_dataloader
         assert isinstance(loader, ResumableLoader)
         lengths = loader.sampler.lengths(0)
-        state = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-        random = torch.get_rng_state()
-        for plan in worst_batches(loader.sampler.plan(0), lengths):
-            scan(module, loader.dataset, plan)
-        module.zero_grad(set_to_none=True)
-        module.load_state_dict(state)
-        torch.set_rng_state(random)
+        statistics = [(buffer, buffer.clone()) for buffer in module.buffers()]
+        precision = trainer.precision_plugin.forward_context
+        with torch.random.fork_rng([module.device] if module.device.type == "cuda" else []):
+            for plan in worst_batches(loader.sampler.plan(0), lengths):
+                scan(module, loader.speech, plan, precision)
+                module.zero_grad(set_to_none=True)
+        for buffer, before in statistics:
+            buffer.copy_(before)
 
 
-def scan(module: SpeechModule, dataset: SpeechDataset, plan: BatchPlan) -> None:
+def scan(
+    module: SpeechModule,
+    dataset: SpeechDataset,
+    plan: BatchPlan,
+    precision: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> None:
     """One forward and backward pass; raises InputError naming the longest if memory runs out."""
+    batch = dataset[plan]  # features are computed in full precision
     try:
-        log_probs, _ = module(dataset[plan].to(module.device))
+        with precision():
+            log_probs, _ = module(batch.to(module.device))
         log_probs.sum().backward()
     except (RuntimeError, MemoryError) as error:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(

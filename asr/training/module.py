@@ -101,14 +101,13 @@ class SpeechModule(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip by the global norm; a norm that is not finite stops or skips the step.
-
-        Under 16-mixed such steps belong to the search for a loss scale: always skipped.
-        """
+        """Clip by the global norm; a norm that is not finite stops or skips the step."""
         bound = float("inf") if gradient_clip_val is None else gradient_clip_val
         norm = torch.nn.utils.clip_grad_norm_(self.parameters(), bound)
         self.log("gradient_norm", norm)
-        if not bool(norm.isfinite()):
+        # In fp16 such gradients are how the loss scaler finds its scale, and it skips the step.
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        if not scaled and not bool(norm.isfinite()):
             self._non_finite("gradient", torch.cat(self._since_step), None)
             # Without a gradient the optimizer leaves weight and moments as they are.
             optimizer.zero_grad(set_to_none=True)
@@ -117,8 +116,7 @@ class SpeechModule(lightning.LightningModule):
     def _non_finite(self, what: str, indices: Tensor, frames: Tensor | None) -> None:
         names = [self.train_utterances[index].id for index in indices.tolist()]
         lengths = "" if frames is None else f" ({frames.tolist()} output frames)"
-        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
-        if self.on_non_finite == "stop" and not (scaled and what == "gradient"):
+        if self.on_non_finite == "stop":
             raise InputError(
                 f"{what} in epoch {self.current_epoch}, step {self.global_step}",
                 expected="a finite number",
@@ -127,7 +125,7 @@ class SpeechModule(lightning.LightningModule):
                 "training.on_non_finite=skip.",
             )
         self.skipped += 1
-        self.print(f"skipped: {what} is not finite in {', '.join(names)}{lengths}")
+        print(f"skipped: {what} is not finite in {', '.join(names)}{lengths}", flush=True)
 
     def on_train_epoch_end(self) -> None:
         self.log("skipped", float(self.skipped), reduce_fx="sum", sync_dist=True)
@@ -176,10 +174,12 @@ class SpeechModule(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["recogniser"] = self.blueprint.state()
-        checkpoint["skipped"] = self.skipped
+        skipped = torch.tensor(self.skipped, device=self.device)
+        checkpoint["skipped"] = int(self.trainer.strategy.reduce(skipped, reduce_op="sum"))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.skipped = checkpoint["skipped"]
+        # The checkpoint's count is that of all processes, which are summed again.
+        self.skipped = checkpoint["skipped"] if self.global_rank == 0 else 0
 
     def init_from(self, path: str) -> None:
         """Start from the weights of a finished run (fine-tuning, or pruning a trained model)."""

@@ -1,4 +1,4 @@
-"""Memory that runs out is told before epoch 1 with a name; a scan that ends well leaves no trace."""
+"""Memory that runs out is told before epoch 1, by name; a scan that ends well leaves no trace."""
 
 from pathlib import Path
 from typing import Any

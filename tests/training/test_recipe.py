@@ -31,7 +31,7 @@ def hardware(**changes: Any) -> Hardware:
         {"accumulate": 0},
         {"gradient_clip": 0.0},
         {"ema_decay": 1.0},
-        {"precision": "fp16"},
+        {"precision": "64-true"},
         {"on_non_finite": "ignore"},
     ],
 )
@@ -72,14 +72,11 @@ def test_one_thing_a_setting(tmp_path: Path) -> None:
     assert any(type(each).__name__ == "WorstBatchScan" for each in made.callbacks)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
-def test_every_precision_of_a_cpu_trains_and_loads(
-    tones: Path, tmp_path: Path, precision: str
-) -> None:
+def test_bf16_mixed_trains_and_keeps_its_weights_in_float32(tones: Path, tmp_path: Path) -> None:
     data = speech_data(tones)
     module = speech_module(data, epochs=1)
     before = {name: value.clone() for name, value in module.model.named_parameters()}
-    made = trainer(tmp_path, precision=precision, epochs=1)
+    made = trainer(tmp_path, precision="bf16-mixed", epochs=1)
     made.fit(module, datamodule=data, weights_only=True)
     stored = dict(load_trained(tmp_path).model.named_parameters())
     assert all(value.dtype == torch.float32 for value in stored.values())
@@ -125,7 +122,7 @@ def test_the_average_of_the_weights_is_what_is_kept(tones: Path, tmp_path: Path)
         trainer(tmp_path / name, ema_decay=decay, epochs=2).fit(
             module, datamodule=data, weights_only=True
         )
-        stored = dict(load_trained(tmp_path / name).model.named_parameters())
-        moved = [(stored[key] - before[key]).norm() ** 2 for key in before]
-        distance[name] = float(sum(moved)) ** 0.5  # type: ignore[arg-type]
+        stored = load_trained(tmp_path / name).model.state_dict()
+        moved = [(stored[key] - before[key]).norm().item() ** 2 for key in before]
+        distance[name] = sum(moved) ** 0.5
     assert 0 < distance["slow"] < 0.1 * distance["none"]

@@ -1,0 +1,127 @@
+"""Metrics go where they were asked to go; wandb neither asks nor stops anything."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import wandb
+
+from asr.training.loggers import close, no_loggers, tensorboard_logger, wandb_logger
+from asr.training.run_folder import RunFolder
+from tests.commands import run, tiny_run
+from tests.training.in_process import IDENTITY
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """A run folder, with neither key nor terminal nor settings of this machine."""
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    return RunFolder(tmp_path / "run", IDENTITY)
+
+
+class Fake:
+    """Stands in for `wandb.init`; fails as often as it is told to."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.failures = failures
+
+    def __call__(self, **arguments: Any) -> Any:
+        self.calls.append(arguments)
+        if len(self.calls) <= self.failures:
+            raise wandb.errors.CommError("Run initialization has timed out after 30.0 sec.")
+        return SimpleNamespace(
+            **arguments, define_metric=lambda *_, **__: None, _label=lambda **_: None
+        )
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    made = Fake()
+    monkeypatch.setattr(wandb, "init", made)
+    monkeypatch.setattr("asr.training.loggers.WandbLogger", lambda experiment: experiment)
+    return made
+
+
+def test_without_a_key_it_is_offline_from_the_start(folder: RunFolder, fake: Fake) -> None:
+    wandb_logger(folder, {"seed": 1}, project="p")
+    (call,) = fake.calls
+    assert (call["mode"], call["id"], call["group"]) == ("offline", "k1", "g1")
+    assert (call["resume"], call["config"], call["dir"]) == ("allow", {"seed": 1}, folder.path)
+
+
+@pytest.mark.parametrize("kept_in", ["environment", "netrc"])
+def test_with_a_key_it_is_online_unless_told_otherwise(
+    folder: RunFolder, fake: Fake, monkeypatch: pytest.MonkeyPatch, kept_in: str
+) -> None:
+    if kept_in == "environment":
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    else:
+        (Path.home() / ".netrc").write_text("machine api.wandb.ai login user password 0\n")
+    wandb_logger(folder, {}, project="p")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    wandb_logger(folder, {}, project="p")
+    assert [call["mode"] for call in fake.calls] == ["online", "offline"]
+
+
+def test_out_of_reach_is_offline_and_said(
+    folder: RunFolder,
+    fake: Fake,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    fake.failures = 1
+    (run,) = wandb_logger(folder, {}, project="p")
+    assert run.mode == "offline"  # type: ignore[attr-defined]
+    assert [call["mode"] for call in fake.calls] == ["online", "offline"]
+    assert "warning: wandb is out of reach" in capsys.readouterr().out
+
+
+def test_closing_without_wandb_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "wandb")
+    close(exit_code=0)
+
+
+def test_the_csv_alone_is_no_further_logger(folder: RunFolder) -> None:
+    assert no_loggers(folder, {}) == []
+
+
+def test_tensorboard_writes_events_in_the_run_folder(folder: RunFolder) -> None:
+    (logger,) = tensorboard_logger(folder, {})
+    logger.log_metrics({"wer": 0.5}, step=3)
+    logger.finalize("success")
+    (events,) = (folder.path / "tensorboard").glob("events.out.tfevents.*")
+    assert b"wer" in events.read_bytes()
+
+
+@pytest.mark.flow
+def test_a_run_that_continues_is_one_run_of_wandb(tones: Path, tmp_path: Path) -> None:
+    """No key, no terminal, no setting: offline, without a question, twice under one id."""
+    (tmp_path / "home").mkdir()
+    bare = ["env", "-u", "WANDB_MODE", "-u", "WANDB_API_KEY", f"HOME={tmp_path}/home"]
+    command = bare + tiny_run(tones, tmp_path / "runs", "training.epochs=1", "logger=wandb")
+    first = run(command, stdin=subprocess.DEVNULL)
+    assert first.returncode == 0, first.stderr
+    (folder,) = (tmp_path / "runs/default").iterdir()
+    status = folder / "status.json"
+    status.write_text(json.dumps(json.loads(status.read_text()) | {"state": "running"}))
+    again = run(command, stdin=subprocess.DEVNULL)
+    assert again.returncode == 0, again.stderr
+    assert "continuing from step" in again.stdout
+    offline = [path.name for path in folder.glob("wandb/offline-run-*")]
+    assert [name.rsplit("-", 1)[1] for name in offline] == [folder.name] * 2
+    assert "Traceback" not in first.stderr + again.stderr
+    # metrics.csv is there whatever else is.
+    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+    assert [row["step"] for row in rows if row["wer"]] == [
+        str(json.loads(status.read_text())["step"] - 1)
+    ]
