@@ -11,12 +11,12 @@ from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
-from asr.checkpoint import Blueprint, checkpoint_of
+from asr.checkpoint import Blueprint, checkpoint_of, read_blueprint
 from asr.configuration import arguments, build, entry_point, plain
 from asr.data.datamodule import SpeechData
 from asr.data.manifest import manifest_sha256
 from asr.errors import InputError
-from asr.evaluation.run import read_run
+from asr.evaluation.run import finished_run
 from asr.files import atomic_write
 from asr.training.checkpoints import best_wer, newest_readable
 from asr.training.loggers import close
@@ -77,6 +77,8 @@ def fit(
     )
     vocabulary = build(cfg.vocabulary, texts=data.train_texts())
     features = build(cfg.features)
+    checkpoint = newest_readable(folder.checkpoints)
+    origin = checkpoint or (cfg.init_from and checkpoint_of(cfg.init_from))
     sizes = {"bins": features.bins, "vocabulary_size": len(vocabulary)}
     blueprint = Blueprint(
         features=type(features).__name__,
@@ -84,7 +86,10 @@ def fit(
         model_arguments={**arguments(cfg.model), **sizes},
         vocabulary=vocabulary.state(),
         language=normaliser.language,
-        statistics=data.feature_statistics(features),
+        # Weights belong to the statistics that they were trained with.
+        statistics=read_blueprint(origin).statistics
+        if origin
+        else data.feature_statistics(features),
     )
     trained = blueprint.build()
     say(f"training set: {data.use(trained, build(cfg.augmentation)).summary()}")
@@ -103,9 +108,8 @@ def fit(
         train_utterances=data.train,
         validation_utterances=data.validation,
     )
-    checkpoint = newest_readable(folder.checkpoints)
-    if checkpoint is None and cfg.init_from is not None:
-        module.init_from(checkpoint_of(cfg.init_from))
+    if checkpoint is None and origin is not None:
+        module.init_from(origin)
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
 
 
@@ -119,7 +123,7 @@ def run_folder(cfg: DictConfig) -> RunFolder:
             remedy="Launch the ranks with torchrun or srun, or sweep over single-device runs.",
         )
     manifests = {path: manifest_sha256(path) for path in (*cfg.data.train, *cfg.data.validation)}
-    parents = {cfg.init_from: read_run(cfg.init_from).run_key} if cfg.init_from else {}
+    parents = {cfg.init_from: finished_run(cfg.init_from).run_key} if cfg.init_from else {}
     keys = run_keys(plain(cfg), manifests, parents)
     return RunFolder(
         Path(cfg.runs) / cfg.experiment_name / keys.run_key,

@@ -111,6 +111,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
+def read_blueprint(path: str | Path) -> Blueprint:
+    """What a checkpoint file was built from, its feature statistics among it."""
+    return Blueprint.from_state(read_checkpoint(path)["recogniser"])
+
+
 def checkpoint_of(path: str | Path) -> Path:
     """The checkpoint to score of a run folder (the best, else the last), or the file itself."""
     path = Path(path)

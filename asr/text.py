@@ -250,10 +250,10 @@ def vocabulary_from_state(state: dict[str, Any]) -> Vocabulary:
     )
 
 
-def labels_and_repeats(ids: Sequence[int]) -> int:
+def labels_and_repeats(labels: Sequence[object]) -> int:
     """Frames that CTC needs at the least: one a label, one more between two equal labels."""
-    repeats: int = sum(map(operator.eq, ids, ids[1:]))
-    return len(ids) + repeats
+    repeats: int = sum(map(operator.eq, labels, labels[1:]))
+    return len(labels) + repeats
 
 
 def _unknown_error(text: str, unknown: Counter[str]) -> InputError:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import torch
 
+from asr.arguments import count, positive_seconds, seconds
 from asr.checkpoint import load_trained
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import InputError, report_input_errors
@@ -48,9 +49,9 @@ def _show(path: str, transcript: Transcript, *, as_json: bool) -> None:
         print(line, flush=True)
         return
     print(f"{path}: {transcript.text}", flush=True)
-    seconds, speed = transcript.seconds, transcript.seconds / transcript.processing_seconds
+    length, speed = transcript.seconds, transcript.seconds / transcript.processing_seconds
     print(
-        f"{path}: {seconds:.1f} s of audio in {transcript.processing_seconds:.2f} s, "
+        f"{path}: {length:.1f} s of audio in {transcript.processing_seconds:.2f} s, "
         f"{speed:.1f} x real time",
         file=sys.stderr,
     )
@@ -67,41 +68,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON object a file, on stdout")
     parser.add_argument(
         "--chunk-seconds",
-        type=_above_zero,
+        type=positive_seconds,
         default=30.0,
         help="of audio recognised in one piece (%(default)s)",
     )
     parser.add_argument(
         "--context-seconds",
-        type=_not_negative,
+        type=seconds,
         default=3.0,
         help="more on both sides of a piece, heard but not written (%(default)s)",
     )
     parser.add_argument(
-        "--batch", type=_count, default=1, help="pieces recognised at once (%(default)s)"
+        "--batch", type=count, default=1, help="pieces recognised at once (%(default)s)"
     )
-    parser.add_argument("--threads", type=_count, help="of the CPU; otherwise torch chooses")
+    parser.add_argument("--threads", type=count, help="of the CPU; otherwise torch chooses")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
     return parser
-
-
-def _above_zero(text: str) -> float:
-    if (number := _not_negative(text)) == 0:
-        raise argparse.ArgumentTypeError("must be above 0")
-    return number
-
-
-def _not_negative(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError("must be a number of seconds, 0 or more")
-    return number
-
-
-def _count(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def test_what_is_no_error_trains_and_is_told(corpus: Path, tmp_path: Path) -> No
     soundfile.write(corpus / "train-4.wav", samples[::2], rate // 2)
     rewrite(corpus / "train.jsonl", line=7, text="na\u00efve \u65e5")
     settings = ("training.epochs=1", "training.precision=bf16-mixed", "hardware.workers=1")
-    ended = run(tiny_run(corpus, tmp_path / "runs", *settings))
+    ended = run(tiny_run(corpus, tmp_path / "runs", "data.min_seconds=0.1", *settings))
     assert ended.returncode == 0, ended.stderr
     assert "23 of 24 utterances" in ended.stdout
     assert "outside the vocabulary: '\u00ef' '\u65e5' (train-7.wav)" in ended.stdout

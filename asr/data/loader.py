@@ -1,6 +1,8 @@
 """A loader whose position in the epoch is one number."""
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,9 +61,16 @@ class ResumableLoader(DataLoader[Batch]):
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        return {"delivered": self._delivered}
+        return {"delivered": self._delivered, "world": self.sampler.world}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        if state["world"] != self.sampler.world:
+            raise InputError(
+                "hardware.devices and hardware.nodes",
+                expected=f"{state['world']} processes, as the run began with",
+                got=str(self.sampler.world),
+                remedy="Continue on as many, or start a run with another seed.",
+            )
         self.sampler.start = self._delivered = int(state["delivered"])
 
 
@@ -70,3 +79,12 @@ def _start_worker(_: int) -> None:
     # Ctrl-C in a terminal reaches every process: only the training process answers it, by saving,
     # and for that it still needs its batches.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A scheduler's SIGTERM may reach every process too; only the parent's own means to end.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)

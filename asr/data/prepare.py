@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from asr.arguments import count
 from asr.data.corpora import (
     amazon_queen,
     an4,
@@ -171,7 +172,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     shared.add_argument(
         "--jobs",
-        type=_positive,
+        type=count,
         default=min(8, os.cpu_count() or 1),
         help="files worked on at once (default: %(default)s)",
     )
@@ -189,13 +190,6 @@ def build_parser() -> argparse.ArgumentParser:
             commands.add_parser(corpus.NAME, help=text, description=text, parents=[shared])
         )
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
-    return number
 
 
 def show(folder: Path, prepared: Sequence[Prepared]) -> None:

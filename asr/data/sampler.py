@@ -74,7 +74,7 @@ def shard_evenly(batches: list[np.ndarray], world: int) -> list[np.ndarray]:
         batch = batches[largest]
         if len(batch) < 2:
             raise InputError(
-                "data-parallel training",
+                "data-parallel training and validation",
                 expected=f"at least {world} utterances for {world} processes",
                 got=str(sum(map(len, batches))),
                 remedy="Use fewer processes or more data.",
@@ -134,7 +134,8 @@ class BucketSampler(Sampler[BatchPlan]):
         batches = plan_batches(
             lengths.frames, self.frame_budget, self.max_utterances, seed=seed, shuffle=shuffle
         )
-        if self.shuffle:  # evaluation never waits for another process
+        # Evaluation takes no common steps, but Lightning wants a batch for every process.
+        if self.shuffle or len(batches) < self.world:
             batches = shard_evenly(batches, self.world)
         # Batches of one step are neighbours in length, so no process waits long for another.
         steps = np.arange(-(-len(batches) // self.world))

@@ -49,6 +49,19 @@ def read_run(folder: str | Path) -> Run:
         ) from error
 
 
+def finished_run(folder: str | Path) -> Run:
+    """Read a run folder to start another run from; raises InputError unless it is done."""
+    run = read_run(folder)
+    if run.state != "done":
+        raise InputError(
+            f"init_from={folder}",
+            expected="a run that is done",
+            got=f"one that is {run.state}",
+            remedy="Finish it first: what it ends with would otherwise depend on the moment.",
+        )
+    return run
+
+
 def _mapping(folder: Path, name: str, parse: Any) -> dict[str, Any]:
     path = folder / name
     try:

@@ -1,7 +1,6 @@
 """When a run saves, how it stops on a signal, and what it resumes from."""
 
 import os
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from asr.training.run_folder import RunFolder, TrainingInterruptedError
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint whole or not at all, keeping the one before as `previous.ckpt`."""
+    """Writes a checkpoint whole or not at all; the last but one stays, as `previous.ckpt`."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
@@ -29,7 +28,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         with atomic_write(path, "wb") as file:
             torch.save(checkpoint, file)
-            if path.is_file():
+            if path.name == "last.ckpt" and path.is_file():
                 # A link first: there is no moment without a `path`.
                 previous = path.with_name("previous.ckpt")
                 previous.unlink(missing_ok=True)
@@ -85,18 +84,33 @@ class Checkpoints(Checkpoint):
     # ---- state -------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "rng": _all_rng_states()}
+        return {"best": self.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best = tuple(state["best"])
-        self._rng = state["rng"]
+
+    def on_save_checkpoint(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        checkpoint: dict[str, Any],
+    ) -> None:
+        checkpoint["rng"] = _all_rng_states(module.device)
+
+    def on_load_checkpoint(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        checkpoint: dict[str, Any],
+    ) -> None:
+        self._rng = checkpoint["rng"]
 
     # ---- signals -----------------------------------------------------------------------------
 
-    def on_train_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         # After the loaders and the restored state: from here on only training draws numbers.
         if len(self._rng) == trainer.world_size:
-            _set_rng_state(self._rng[trainer.global_rank])
+            _set_rng_state(self._rng[trainer.global_rank], module.device)
         for signum in (signal.SIGINT, signal.SIGTERM):
             self._handlers[signum] = signal.signal(signum, self._on_signal)
         self._saved_at = time.monotonic()
@@ -146,15 +160,11 @@ class Checkpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
         rates = tuple(float(trainer.callback_metrics[name]) for name in ("wer", "cer"))
-        improved = rates < self.best  # the CER settles ties, which small sets have many of
-        if improved:
+        if rates < self.best:  # the CER settles ties, which small sets have many of
             self.best = rates
+            # Before the last: what resumes from that one takes the best to be there.
+            trainer.save_checkpoint(self.folder.checkpoints / "best.ckpt")
         self._save_last(trainer)
-        if improved and trainer.is_global_zero:
-            best = self.folder.checkpoints / "best.ckpt"
-            temporary = best.with_name(".best.ckpt.tmp")
-            shutil.copyfile(self.folder.checkpoints / "last.ckpt", temporary)
-            os.replace(temporary, best)
         self._stop_if_asked(trainer)
 
     def _save_last(self, trainer: lightning.Trainer) -> None:
@@ -183,21 +193,21 @@ def _any(trainer: lightning.Trainer, flag: bool) -> bool:
     return trainer.strategy.reduce_boolean_decision(flag, all=False)
 
 
-def _rng_state() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+def _rng_state(device: torch.device) -> dict[str, Any]:
+    cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
 
-def _set_rng_state(state: dict[str, Any]) -> None:
+def _set_rng_state(state: dict[str, Any], device: torch.device) -> None:
     torch.set_rng_state(state["cpu"].cpu())
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all([tensor.cpu() for tensor in state["cuda"]])
+    if state["cuda"] is not None and device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
 
 
-def _all_rng_states() -> list[dict[str, Any]]:
+def _all_rng_states(device: torch.device) -> list[dict[str, Any]]:
     """The state of every process, in order of rank; Lightning itself saves none."""
     if not torch.distributed.is_initialized():
-        return [_rng_state()]
+        return [_rng_state(device)]
     states: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(states, _rng_state())
+    torch.distributed.all_gather_object(states, _rng_state(device))
     return states

@@ -41,9 +41,8 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
             settings=wandb.Settings(init_timeout=30, silent=True),
         )
 
-    online = os.environ.get("WANDB_MODE", "online") == "online" and _has_key()
     try:
-        run = start("online" if online else "offline")
+        run = start(os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline"))
     except wandb.Error as error:
         print(f"warning: wandb is out of reach, writing an offline run ({error})")
         run = start("offline")

@@ -19,19 +19,17 @@ def ctc_losses(log_probs: Tensor, frames: Tensor, labels: Tensor, label_counts: 
     Returns:
         (B,) float32. See `alignable` for which of them count.
     """
-    # cuDNN's CTC disagrees with zero_infinity and is not deterministic; the native one is both.
-    with torch.backends.cudnn.flags(enabled=False):
-        return functional.ctc_loss(
-            log_probs.float(),
-            labels,
-            frames,
-            label_counts,
-            blank=BLANK,
-            reduction="none",
-            # An impossible alignment is infinite, and infinity times a zero weight is NaN in the
-            # gradient: zero it here, and name the utterance through `alignable`.
-            zero_infinity=True,
-        )
+    return functional.ctc_loss(
+        log_probs.float(),
+        labels,
+        frames,
+        label_counts,
+        blank=BLANK,
+        reduction="none",
+        # An impossible alignment is infinite, and infinity times a zero weight is NaN in the
+        # gradient: zero it here, and name the utterance through `alignable`.
+        zero_infinity=True,
+    )
 
 
 def alignable(frames: Tensor, labels: Tensor, label_counts: Tensor) -> Tensor:

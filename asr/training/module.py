@@ -1,6 +1,7 @@
 """One training step and one validation step of a CTC acoustic model."""
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import lightning
@@ -144,20 +145,14 @@ class SpeechModule(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self._words = self._characters = ErrorCounts()
+        self._validation_loss = torch.zeros(2, device=self.device)  # sum, and utterances
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Counts the errors of greedy decoding; the loss is over the lines CTC can align."""
         log_probs, frames = self(batch)
         losses = ctc_losses(log_probs, frames, batch.labels, batch.label_counts)
         usable = alignable(frames, batch.labels, batch.label_counts)
-        if bool(usable.any()):
-            self.log(
-                "validation_loss",
-                losses[usable].mean(),
-                batch_size=int(usable.sum()),
-                on_epoch=True,
-                sync_dist=True,
-            )
+        self._validation_loss += torch.stack([losses[usable].sum(), usable.sum()])
         decoded = self.decoder.decode_batch(log_probs, frames)
         hypotheses = [self.trained.vocabulary.decode(reading.labels) for reading in decoded]
         references = [self.validation_utterances[i].text for i in batch.indices.tolist()]
@@ -165,10 +160,15 @@ class SpeechModule(lightning.LightningModule):
         self._characters += pool(character_counts(references, hypotheses))
 
     def on_validation_epoch_end(self) -> None:
+        self._log_pooled("validation_loss", self._validation_loss)
         for name, counts in (("wer", self._words), ("cer", self._characters)):
             pooled = torch.tensor([counts.errors, counts.reference_length], device=self.device)
-            pooled = self.trainer.strategy.reduce(pooled, reduce_op="sum")
-            self.log(name, pooled[0] / pooled[1], prog_bar=True, rank_zero_only=True)
+            self._log_pooled(name, pooled, prog_bar=True)
+
+    def _log_pooled(self, name: str, pooled: Tensor, prog_bar: bool = False) -> None:
+        """Log a numerator over a denominator, both summed over all processes."""
+        pooled = self.trainer.strategy.reduce(pooled, reduce_op="sum")
+        self.log(name, pooled[0] / pooled[1], prog_bar=prog_bar, rank_zero_only=True)
 
     # ---- checkpoints -------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class SpeechModule(lightning.LightningModule):
         # The checkpoint's count is that of all processes, which are summed again.
         self.skipped = checkpoint["skipped"] if self.global_rank == 0 else 0
 
-    def init_from(self, path: str) -> None:
+    def init_from(self, path: str | Path) -> None:
         """Start from the weights of a finished run (fine-tuning, or pruning a trained model)."""
         checkpoint = read_checkpoint(path)
         theirs = Blueprint.from_state(checkpoint["recogniser"])

@@ -1,5 +1,6 @@
 """How long, how precise, on what: the settings of a run, and the Lightning trainer they make."""
 
+import logging
 import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,6 +9,7 @@ import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 
 from asr.errors import InputError
@@ -118,16 +120,21 @@ def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> light
             got="16-mixed, which a CPU would silently run in bf16",
             remedy="Set training.precision=bf16-mixed.",
         )
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for noise in _NOISE:
         warnings.filterwarnings("ignore", message=noise)
     callbacks: list[Callback] = [EpochReport(), *progress_bars()]
     if hardware.scan_worst_batch:
         callbacks.append(WorstBatchScan())
     if recipe.ema_decay is not None:
-        callbacks.append(EMAWeightAveraging(decay=recipe.ema_decay))
+        callbacks.append(_Average(decay=recipe.ema_decay))
     callbacks.append(Checkpoints(folder, hardware.checkpoint_minutes))
     processes = hardware.devices * hardware.nodes
     strategy: Any = DDPStrategy() if processes > 1 else "auto"
+    plugins: list[Any] = [AtomicCheckpointIO()]
+    if SLURMEnvironment.detect():
+        # Lightning would save and requeue at any point of a step, where our resume cannot look.
+        plugins.append(SLURMEnvironment(auto_requeue=False))
     try:
         return lightning.Trainer(
             accelerator=hardware.accelerator,
@@ -140,7 +147,7 @@ def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> light
             accumulate_grad_batches=recipe.accumulate,
             callbacks=callbacks,
             logger=[MetricsCsv(folder.metrics)],
-            plugins=[AtomicCheckpointIO()],
+            plugins=plugins,
             default_root_dir=folder.path,
             use_distributed_sampler=False,  # ours shards without repeats
             # Lightning asks a loader for its length once; ours has another one in every epoch.
@@ -157,6 +164,16 @@ def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> light
             got=f"{hardware.devices} of {hardware.accelerator} ({error})",
             remedy="Set hardware=cpu, or hardware.devices to what there is.",
         ) from error
+
+
+class _Average(EMAWeightAveraging):
+    """Keeps the average on the model's device; Lightning sets it up before it moves the model."""
+
+    def setup(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        self._device = trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)
 
 
 def _check_least(group: str, least: int, **values: float) -> None:

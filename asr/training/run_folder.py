@@ -58,7 +58,8 @@ class RunFolder:
         try:
             yield
         except BaseException as error:
-            state: State = "preempted" if isinstance(error, TrainingInterruptedError) else "failed"
+            stopped = isinstance(error, TrainingInterruptedError | KeyboardInterrupt)
+            state: State = "preempted" if stopped else "failed"
             self.write_status(state, *progress(), reason=f"{type(error).__name__}: {error}")
             raise
         else:

@@ -116,7 +116,7 @@ def test_a_run_that_continues_is_one_run_of_wandb(tones: Path, tmp_path: Path) -
     status.write_text(json.dumps(json.loads(status.read_text()) | {"state": "running"}))
     again = run(command, stdin=subprocess.DEVNULL)
     assert again.returncode == 0, again.stderr
-    assert "continuing from step" in again.stdout
+    assert "done: " in again.stdout
     offline = [path.name for path in folder.glob("wandb/offline-run-*")]
     assert [name.rsplit("-", 1)[1] for name in offline] == [folder.name] * 2
     assert "Traceback" not in first.stderr + again.stderr

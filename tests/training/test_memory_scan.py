@@ -76,7 +76,8 @@ def test_another_error_is_nobody_elses(module: SpeechModule) -> None:
         scan(module, data.train_set, BatchPlan(0, (0,), (1.0,)))
 
 
-def test_a_scan_leaves_no_trace(tones: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_scan_leaves_no_trace(tones: Path, tmp_path: Path, precision: str) -> None:
     """Two trainings, one with a scan, are the same bit for bit, dropout and all."""
     ended = []
     for scanned in (False, True):
@@ -86,7 +87,9 @@ def test_a_scan_leaves_no_trace(tones: Path, tmp_path: Path) -> None:
             if isinstance(part, torch.nn.Dropout):
                 part.p = 0.3
         torch.manual_seed(3)
-        made = trainer(tmp_path / str(scanned), epochs=1, scan_worst_batch=scanned)
+        made = trainer(
+            tmp_path / str(scanned), epochs=1, scan_worst_batch=scanned, precision=precision
+        )
         assert any(isinstance(each, WorstBatchScan) for each in made.callbacks) is scanned  # type: ignore[attr-defined]
         made.fit(module, datamodule=data, weights_only=True)
         ended.append((module.model.state_dict(), torch.get_rng_state()))

@@ -79,10 +79,7 @@ def test_asked_to_stop(tones: Path, tmp_path: Path, undisturbed: Path, signum: i
     process = start(command, tmp_path / "log")
     wait_for_step(tmp_path, 0, process)
     time.sleep(0.3)
-    if signum == signal.SIGINT:
-        os.killpg(process.pid, signum)  # as a terminal does: to the loader's workers too
-    else:
-        process.send_signal(signum)
+    os.killpg(process.pid, signum)  # as terminals and schedulers do: to the loader's workers too
     assert process.wait() == 128 + signum
     assert state(tmp_path)["state"] == "preempted"
     again = run(tiny_run(tones, tmp_path))

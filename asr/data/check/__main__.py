@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from asr.arguments import count, positive_seconds
 from asr.checkpoint import TrainedModel, load_trained
 from asr.data.check.findings import MUST_BE_FIXED, Finding, Report
 from asr.data.check.preflight import preflight, read_lines
@@ -134,37 +135,24 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", help=f"{where} (default: {default})")
     parser.add_argument(
         "--min-seconds",
-        type=_above_zero,
+        type=positive_seconds,
         default=0.3,
         help="of an utterance that is trained on (default: %(default)s)",
     )
     parser.add_argument(
         "--max-seconds",
-        type=_above_zero,
+        type=positive_seconds,
         default=30.0,
         help="likewise; no more is read of any (default: %(default)s)",
     )
     parser.add_argument(
         "--jobs",
-        type=_count,
+        type=count,
         default=min(8, os.cpu_count() or 1),
         help="files read at once (default: %(default)s)",
     )
     parser.add_argument("--json", metavar="FILE", help="write every finding to this file")
     return parser
-
-
-def _above_zero(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
-    return number
-
-
-def _count(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -20,6 +20,7 @@ from asr.data.corpora.made_audio import file_name, write_flac
 from asr.data.corpora.sentences import sentences
 from asr.data.manifest import Utterance
 from asr.features.resample import resample
+from asr.text import labels_and_repeats
 
 NAME = "synthetic"
 HELP = (
@@ -102,7 +103,7 @@ def render(line: Line) -> np.ndarray:
         samples, rate = speak(line.text, voice)
         samples = trim(samples, margin=round(0.1 * rate))
         frames = int(len(samples) / rate / _FRAME_SECONDS)
-        if frames > frames_needed(line.text) or voice.words_a_minute <= _SLOWEST:
+        if frames > labels_and_repeats(line.text) or voice.words_a_minute <= _SLOWEST:
             break
         voice = replace(voice, words_a_minute=max(_SLOWEST, voice.words_a_minute - 15))
     samples = resample(samples, rate, SAMPLE_RATE)
@@ -117,11 +118,6 @@ def trim(samples: np.ndarray, margin: int, threshold: float = 0.01) -> np.ndarra
     """
     loud = np.flatnonzero(np.abs(samples) > threshold * np.abs(samples).max())
     return samples[max(0, loud[0] - margin) : loud[-1] + 1 + margin]
-
-
-def frames_needed(text: str) -> int:
-    """Frames that CTC needs for a text in characters: a blank parts each doubled letter."""
-    return len(text) + sum(len(list(run)) - 1 for _, run in groupby(text))
 
 
 def _utterance(folder: Path, split: str, line: Line) -> Utterance:

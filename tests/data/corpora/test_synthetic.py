@@ -13,9 +13,10 @@ import pytest
 from asr.audio import read
 from asr.data.corpora import synthetic
 from asr.data.corpora.sentences import VOCABULARY, WORDS, sentences
-from asr.data.corpora.synthetic import frames_needed, plan, trim
+from asr.data.corpora.synthetic import plan, trim
 from asr.errors import InputError
 from asr.files import sha256
+from asr.text import labels_and_repeats
 
 SMALL = ("--minutes", 0.2, "--test-lines", 4, "--validation-lines", 3)
 
@@ -60,12 +61,6 @@ def test_sentences_are_plain_words_of_the_vocabulary():
             assert len(words) in WORDS
             assert set(words) <= VOCABULARY
             assert not re.search(r"\ba [aeiou]", sentence)
-
-
-def test_frames_needed_counts_a_blank_between_equal_characters():
-    assert frames_needed("cat") == 3
-    assert frames_needed("letter") == 7  # t, blank, t
-    assert frames_needed("aaa") == 5
 
 
 def test_trim_keeps_the_margin_and_no_more():
@@ -133,7 +128,7 @@ class TestSpoken:
             assert rate == 16_000
             assert len(waveform) == pytest.approx(utterance.seconds * rate)
             assert 0.19 < np.abs(waveform).max() < 0.91
-            assert utterance.seconds / 0.04 > frames_needed(utterance.text)
+            assert utterance.seconds / 0.04 > labels_and_repeats(utterance.text)
 
     def test_one_process_or_two_make_the_same_bytes(self, options, tmp_path):
         alone, shared = tmp_path / "alone", tmp_path / "shared"
