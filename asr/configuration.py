@@ -99,8 +99,9 @@ def check(cfg: DictConfig, name: str) -> None:
         InputError: a key that the constructor does not take (`+key=value`), one that it needs
             and does not get (`~key`), or a value of another type.
     """
-    scalars: Any = OmegaConf.to_container(OmegaConf.load(CONFIGURATION / f"{name}.yaml"))
-    choices = (next(iter(entry)) for entry in scalars.pop("defaults") if isinstance(entry, dict))
+    primary: Any = OmegaConf.to_container(OmegaConf.load(CONFIGURATION / f"{name}.yaml"))
+    scalars = {key: primary[key] for key in primary if key not in ("defaults", "hydra")}
+    choices = (next(iter(entry)) for entry in primary["defaults"] if isinstance(entry, dict))
     groups = {group for group in choices if not group.startswith("override ")}
     for key in cfg:
         if key not in groups | scalars.keys():

@@ -1,0 +1,121 @@
+"""train.py's main in this process: what a run leaves, and what another may start from."""
+
+import csv
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+import train
+from asr.checkpoint import read_checkpoint
+from asr.evaluation.run import read_run
+from tests.commands import REPOSITORY, tiny_run
+
+Train = Callable[..., Path]
+
+
+@pytest.fixture
+def trained(tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Train for an epoch; returns the run folder that this made or went on with."""
+
+    def trained(*overrides: str) -> Path:
+        command = tiny_run(tones, tmp_path / "runs", "training.epochs=1", *overrides)
+        monkeypatch.chdir(REPOSITORY)
+        monkeypatch.setattr(sys, "argv", command[1:])
+        train.main()
+        return max((tmp_path / "runs").glob("*/*"), key=lambda path: path.stat().st_mtime)
+
+    return trained
+
+
+def status(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "status.json").read_text())  # type: ignore[no-any-return]
+
+
+def test_what_a_run_leaves(trained: Train, tones: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = trained("seed=3")
+    written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    # The names that the documentation of runs promises, and no leftovers of atomic writes.
+    assert written == {
+        "config.yaml",
+        "status.json",
+        "metrics.csv",
+        "lock",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+    }
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert (config["seed"], config["training"]["epochs"]) == (3, 1)
+    assert config["data"]["train"] == [f"{tones}/train.jsonl"]
+    run = read_run(folder)
+    assert (run.state, run.run_key, run.seed) == ("done", folder.name, 3)
+    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+    (wer,) = [float(row["wer"]) for row in rows if row["wer"]]
+    last = read_checkpoint(folder / "checkpoints/last.ckpt")
+    assert last["global_step"] == status(folder)["step"] > 0
+    said = capsys.readouterr().out
+    assert f"run {folder}" in said
+    assert f"done: best validation WER {100 * wer:.2f} %" in said
+
+    before = (folder / "checkpoints/last.ckpt").stat().st_mtime_ns
+    assert trained("seed=3") == folder
+    assert "is done" in capsys.readouterr().out
+    assert (folder / "checkpoints/last.ckpt").stat().st_mtime_ns == before
+
+
+def test_a_run_starts_from_a_finished_one_of_its_kind(
+    trained: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent = trained()
+    child = trained(f"init_from={parent}", "optimizer.lr=0.0", "scheduler=warm_up")
+    assert child != parent
+    ours, theirs = (read_checkpoint(folder / "checkpoints/last.ckpt") for folder in (child, parent))
+    assert ours["recogniser"] == theirs["recogniser"]
+    parameters = [name for name in ours["state_dict"] if "running" not in name]
+    assert parameters
+    for name in parameters:  # without a learning rate they end where they began
+        assert torch.equal(ours["state_dict"][name], theirs["state_dict"][name])
+
+    # The same run under another name is the same parent, hence the same child.
+    moved = parent.with_name("moved")
+    shutil.copytree(parent, moved)
+    capsys.readouterr()
+    trained(f"init_from={moved}", "optimizer.lr=0.0", "scheduler=warm_up")
+    assert f"{child} is done" in capsys.readouterr().out
+
+    for override, told in (
+        ("model.hidden=24", "model_arguments"),
+        ("vocabulary=from_manifest", "vocabulary"),
+        ("features.low_hz=50.0", "feature_arguments"),
+    ):
+        with pytest.raises(SystemExit, match=told):
+            trained(f"init_from={parent}", override)
+    (parent / "status.json").write_text(json.dumps(status(parent) | {"state": "failed"}))
+    with pytest.raises(SystemExit, match="failed"):
+        trained(f"init_from={parent}", "seed=9")
+
+
+def test_a_stopped_run_goes_on_after_its_last_checkpoint_was_damaged(
+    trained: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = trained("training.epochs=2", "hardware.checkpoint_minutes=0")
+    expected = read_checkpoint(folder / "checkpoints/last.ckpt")
+    last = folder / "checkpoints/last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    (folder / "status.json").write_text(json.dumps(status(folder) | {"state": "running"}))
+    capsys.readouterr()
+    assert trained("training.epochs=2", "hardware.checkpoint_minutes=0") == folder
+    said = capsys.readouterr().out
+    assert f"warning: {last}: expected a whole checkpoint" in said
+    assert f"continuing from step {expected['global_step'] - 1}" in said
+    again = read_checkpoint(last)
+    assert again["global_step"] == expected["global_step"]
+    for name, tensor in expected["state_dict"].items():
+        assert torch.equal(tensor, again["state_dict"][name]), name
+    assert status(folder)["state"] == "done"
