@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from asr.data.batch import Batch
 from asr.data.datamodule import SpeechData
+from asr.data.dataset import load_waveform
 from asr.data.loader import ResumableLoader
 from asr.errors import InputError
 from asr.features.augmentation import Augmentation
@@ -99,7 +101,8 @@ def test_faster_speech_that_could_not_be_aligned_stays_as_it_is(tmp_path: Path) 
 def test_validation_is_every_line_once_and_as_recorded(tmp_path: Path) -> None:
     # Longer than the budget, or outside the vocabulary: training leaves such lines out.
     texts = ["abcd", "a" * 40, "a\u00e9b", "dcba dcba", "b"]
-    data = ready(speech_data(corpus(tmp_path, *texts), max_seconds=4.0, min_seconds=0.3), SPEEDS)
+    louder = Augmentation(SPEEDS.speed, (), (lambda features, _: features + 1,))
+    data = ready(speech_data(corpus(tmp_path, *texts), max_seconds=4.0, min_seconds=0.3), louder)
     assert [utterance.text for utterance in data.train] == ["abcd", "dcba dcba"]
     for _ in range(2):
         delivered = batches(data.val_dataloader())
@@ -108,6 +111,9 @@ def test_validation_is_every_line_once_and_as_recorded(tmp_path: Path) -> None:
         for batch in delivered:
             samples = [round(0.12 * len(texts[index]) * RATE) for index in batch.indices.tolist()]
             assert batch.frames.tolist() == list(map(data.trained.features.frames, samples))
+            first = data.validation[int(batch.indices[0])]
+            plain = data.trained.features(load_waveform(first, RATE))
+            assert torch.equal(batch.features[0, :, : batch.frames[0]], plain)
 
 
 def test_what_is_left_out_is_counted_and_named(tmp_path: Path) -> None:

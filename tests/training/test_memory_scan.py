@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import lightning
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 
 from asr.data.sampler import BatchPlan, EpochLengths
 from asr.errors import InputError
@@ -87,11 +89,19 @@ def test_a_scan_leaves_no_trace(tones: Path, tmp_path: Path, precision: str) -> 
             if isinstance(part, torch.nn.Dropout):
                 part.p = 0.3
         torch.manual_seed(3)
+        gradients: list[bool] = []
+
+        class Look(Callback):
+            def on_train_epoch_start(self, _: object, module: lightning.LightningModule) -> None:
+                gradients.extend(p.grad is not None for p in module.parameters())  # noqa: B023
+
         made = trainer(
-            tmp_path / str(scanned), epochs=1, scan_worst_batch=scanned, precision=precision
+            tmp_path / str(scanned), Look(), epochs=1, scan_worst_batch=scanned, precision=precision
         )
         assert any(isinstance(each, WorstBatchScan) for each in made.callbacks) is scanned  # type: ignore[attr-defined]
         made.fit(module, datamodule=data, weights_only=True)
+        assert gradients
+        assert not any(gradients)
         ended.append((module.model.state_dict(), torch.get_rng_state()))
     (plain, state), (scanned_weights, scanned_state) = ended
     assert all(torch.equal(plain[name], scanned_weights[name]) for name in plain)
