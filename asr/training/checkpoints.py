@@ -104,6 +104,12 @@ class Checkpoints(Checkpoint):
         checkpoint: dict[str, Any],
     ) -> None:
         self._rng = checkpoint["rng"]
+        step, epoch = checkpoint["global_step"], checkpoint["epoch"]
+        if self.folder.leader:
+            print(f"continuing from step {step}, epoch {epoch + 1}", flush=True)
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsCsv):
+                logger.forget_after(step)
 
     # ---- signals -----------------------------------------------------------------------------
 
@@ -115,11 +121,6 @@ class Checkpoints(Checkpoint):
             self._handlers[signum] = signal.signal(signum, self._on_signal)
         self._saved_at = time.monotonic()
         self._write_status(trainer)
-        if trainer.global_step > 0:
-            print(f"continuing from step {trainer.global_step}, epoch {trainer.current_epoch + 1}")
-            for logger in trainer.loggers:
-                if isinstance(logger, MetricsCsv):
-                    logger.forget_after(trainer.global_step)
 
     def _on_signal(self, signum: int, _: FrameType | None) -> None:
         if self._signal is not None:  # asked twice: do not wait for the batch

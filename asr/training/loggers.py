@@ -41,8 +41,11 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
             settings=wandb.Settings(init_timeout=30, silent=True),
         )
 
+    mode = os.environ.get("WANDB_MODE") or "online"
+    if mode == "online" and not _has_key():  # for which wandb would ask
+        mode = "offline"
     try:
-        run = start(os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline"))
+        run = start(mode)
     except wandb.Error as error:
         print(f"warning: wandb is out of reach, writing an offline run ({error})")
         run = start("offline")

@@ -51,7 +51,12 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     return made
 
 
-def test_without_a_key_it_is_offline_from_the_start(folder: RunFolder, fake: Fake) -> None:
+@pytest.mark.parametrize("mode", [None, "online", "offline"])
+def test_without_a_key_it_is_offline_from_the_start(
+    folder: RunFolder, fake: Fake, monkeypatch: pytest.MonkeyPatch, mode: str | None
+) -> None:
+    if mode is not None:
+        monkeypatch.setenv("WANDB_MODE", mode)
     wandb_logger(folder, {"seed": 1}, project="p")
     (call,) = fake.calls
     assert (call["mode"], call["id"], call["group"]) == ("offline", "k1", "g1")

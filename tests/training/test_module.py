@@ -259,3 +259,37 @@ def test_init_from_another_kind_of_model_is_refused(tones: Path, tmp_path: Path)
     with pytest.raises(InputError, match=r"init_from=.*vocabulary"):
         reordered.init_from(tmp_path / "checkpoints/last.ckpt")
     assert same(weights(other), before)
+
+
+class StoppedError(Exception):
+    """The test's own."""
+
+
+def test_going_on_inside_an_epoch_of_another_length_changes_no_bit(
+    tones: Path, tmp_path: Path
+) -> None:
+    data = speech_data(tones)
+    whole = speech_module(data, SPEEDS, epochs=4)
+    fit(tmp_path / "whole", data, whole, epochs=4)
+    counts = [len(data.train_sampler().plan(epoch)) for epoch in range(4)]
+    (odd, *_) = [epoch for epoch in (1, 2, 3) if counts[epoch] != counts[0]]
+    before = sum(counts[:odd])
+    for step in (before, before + 2, before + counts[odd] - 1):
+
+        def stop(trainer: lightning.Trainer, *_: object, step: int = step) -> None:
+            if trainer.global_step == step:
+                raise StoppedError
+
+        data = speech_data(tones)
+        folder = tmp_path / str(step)
+        first = speech_module(data, SPEEDS, epochs=4)
+        with pytest.raises(StoppedError):
+            fit(folder, data, first, OnBatch(stop), epochs=4, checkpoint_minutes=0)
+        data = speech_data(tones)
+        rest = speech_module(data, SPEEDS, epochs=4)
+        made = trainer(folder, epochs=4)
+        checkpoint = folder / "checkpoints/last.ckpt"
+        assert read_checkpoint(checkpoint)["global_step"] == step
+        made.fit(rest, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        assert made.global_step == sum(counts)
+        assert same(weights(rest), weights(whole))
