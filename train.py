@@ -1,5 +1,6 @@
 """Train an acoustic model: `python train.py`, the same again to continue, `-m` to sweep."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,13 +12,21 @@ from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
-from asr.checkpoint import Blueprint, checkpoint_of, read_blueprint
+from asr.checkpoint import (
+    Blueprint,
+    checkpoint_of,
+    model_weights,
+    read_blueprint,
+    read_checkpoint,
+)
 from asr.configuration import arguments, build, entry_point, plain
 from asr.data.datamodule import SpeechData
 from asr.data.manifest import manifest_sha256
 from asr.errors import InputError
 from asr.evaluation.run import finished_run
 from asr.files import atomic_write
+from asr.sparsity.dense import Dense
+from asr.sparsity.quantiles import weight_quantiles
 from asr.training.checkpoints import best_wer, newest_readable
 from asr.training.loggers import close
 from asr.training.module import SpeechModule
@@ -57,6 +66,10 @@ def train(cfg: DictConfig) -> float | None:
         except BaseException:
             close(exit_code=1)
             raise
+        if folder.leader and isinstance(build(cfg.sparsity), Dense):
+            weights = model_weights(read_checkpoint(checkpoint_of(folder.path)))
+            with atomic_write(folder.path / "quantiles.json") as file:
+                json.dump(weight_quantiles(weights), file, indent=2)
         close(exit_code=0)
     best = best_wer(trainer)
     say(f"done: best validation WER {100 * best:.2f} %, in {folder.path}")

@@ -46,6 +46,7 @@ def test_what_a_run_leaves(trained: Train, tones: Path, capsys: pytest.CaptureFi
         "config.yaml",
         "status.json",
         "metrics.csv",
+        "quantiles.json",
         "lock",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
