@@ -19,6 +19,8 @@ from asr.model.sequence_norm import SequenceNorm
 
 Lengths = TypeVar("Lengths", int, Tensor, np.ndarray)
 
+_LAYER = {"channels", "kernel", "stride"}
+
 
 class ConvolutionalFrontEnd(nn.Module):
     """Layers of convolution, sequence-wise batch norm and clipped ReLU, masked after each.
@@ -35,6 +37,13 @@ class ConvolutionalFrontEnd(nn.Module):
         self.convolutions = nn.ModuleList()
         self.norms = nn.ModuleList()
         for index, layer in enumerate(convolutions):
+            if set(layer) != _LAYER:
+                raise InputError(
+                    f"model.convolutions[{index}]",
+                    expected=f"the keys {', '.join(sorted(_LAYER))}",
+                    got=", ".join(map(str, layer)),
+                    remedy="Write it as {channels: 32, kernel: [3, 3], stride: [2, 2]}.",
+                )
             convolution = _convolution(channels, index, **layer)
             channels, rows = layer["channels"], _strided(rows, convolution, axis=0)
             self.convolutions.append(convolution)

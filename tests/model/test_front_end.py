@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -83,4 +85,12 @@ def test_not_a_number_in_the_padding_stays_there() -> None:
 def test_an_even_kernel_is_refused() -> None:
     layer = {"channels": 1, "kernel": [3, 10], "stride": [1, 1]}
     with pytest.raises(InputError, match=r"convolutions\[0\].kernel: expected odd .* \[3, 10\]"):
+        ConvolutionalFrontEnd(8, [layer])
+
+
+@pytest.mark.parametrize(
+    "layer", [{"channels": 4}, {"channels": 4, "kernel": [3, 3], "stride": [1, 1], "padding": 1}]
+)
+def test_a_layer_of_other_keys_is_refused(layer: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="channels, kernel, stride"):
         ConvolutionalFrontEnd(8, [layer])
