@@ -1,0 +1,44 @@
+"""What the pages say exists, exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = PAGES[0].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_local_links_resolve(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_the_tree_is_the_real_one() -> None:
+    tree = README.split("## The tree")[1].split("```")[1]
+    shown = {line.split()[0].rstrip("/") for line in tree.splitlines() if line.startswith("  ")}
+    real = {
+        path.name
+        for path in (ROOT / "asr").iterdir()
+        if path.name not in ("__init__.py", "__pycache__", "errors.py", "files.py", "arguments.py")
+    }
+    assert shown == real
+
+
+def test_the_table_of_choices_is_complete() -> None:
+    table = README.split("| group | choices |")[1].split("\n\n")[0]
+    for row in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (.*) \|$", table, re.MULTILINE):
+        groups = re.findall(r"`(\w+)`", row[0])
+        told = set(re.findall(r"`([\w-]+)`", row[1])) - {"32-true", "bf16-mixed", "16-mixed"}
+        real = {file.stem for group in groups for file in (ROOT / "conf" / group).glob("*.yaml")}
+        assert told == real - {"default"} | (told & real), groups
+
+
+def test_experiments_open_with_their_command() -> None:
+    for file in (ROOT / "conf/experiment").glob("*.yaml"):
+        first, second = file.read_text(encoding="utf-8").splitlines()[:2]
+        assert first == "# @package _global_"
+        assert f"python train.py +experiment={file.stem}" in second
