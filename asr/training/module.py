@@ -1,6 +1,6 @@
 """One training step and one validation step of a CTC acoustic model."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -186,7 +186,7 @@ class SpeechModule(lightning.LightningModule):
         checkpoint = read_checkpoint(path)
         theirs = Blueprint.from_state(checkpoint["recogniser"])
         for what in ("features", "feature_arguments", "model_arguments", "vocabulary", "language"):
-            ours, other = getattr(self.blueprint, what), getattr(theirs, what)
+            ours, other = _lasting(getattr(self.blueprint, what)), _lasting(getattr(theirs, what))
             if ours != other:
                 raise InputError(
                     f"init_from={path}",
@@ -195,3 +195,10 @@ class SpeechModule(lightning.LightningModule):
                     remedy="Configure this run as that one was.",
                 )
         self.model.load_state_dict(model_weights(checkpoint))
+
+
+def _lasting(value: Any) -> Any:
+    """Without dropout, which may change between two trainings of the same weights."""
+    if not isinstance(value, Mapping):
+        return value
+    return {name: inner for name, inner in value.items() if name != "dropout"}
