@@ -8,6 +8,8 @@ from torch import Tensor
 from asr.errors import InputError
 from asr.features.base import Features
 
+_GROUP = 16  # bands in one product
+
 
 class LogMel(Features):
     """Log-mel features: the power spectrum in `bins` bands between `low_hz` and `high_hz`.
@@ -51,9 +53,20 @@ class LogMel(Features):
                 remedy="Take fewer bins or a longer window_seconds.",
             )
         self.register_buffer("filters", torch.from_numpy(filters), persistent=False)
+        bands = [slice(first, first + _GROUP) for first in range(0, bins, _GROUP)]
+        self._groups = [(_support(filters[:, group]), group) for group in bands]
 
     def energies(self, power: Tensor) -> Tensor:
-        return power @ self.filters
+        # By groups of neighbouring bands: most of a product with all filters would be zeros.
+        return torch.cat(
+            [power[:, held] @ self.filters[held, group] for held, group in self._groups], dim=1
+        )
+
+
+def _support(filters: NDArray[np.float64]) -> slice:
+    """The rows of `filters` that are not all zero."""
+    used = np.flatnonzero(filters.any(axis=1))
+    return slice(int(used[0]), int(used[-1]) + 1)
 
 
 def mel_filters(
