@@ -38,7 +38,7 @@ say = rank_zero_only(print)  # one process speaks for all
 
 
 def train(cfg: DictConfig) -> float | None:
-    """Train until done, from wherever the run was left; returns the best validation WER."""
+    """Train until done, from wherever the run was left; returns the validation WER of the best."""
     folder = run_folder(cfg)
     if folder.status().get("state") == "done":
         say(f"{folder.path} is done. Another seed or setting is another run.")
