@@ -26,6 +26,7 @@ from asr.errors import InputError
 from asr.evaluation.run import finished_run
 from asr.files import atomic_write
 from asr.sparsity.dense import Dense
+from asr.sparsity.pruner import Pruner
 from asr.sparsity.quantiles import weight_quantiles
 from asr.training.checkpoints import best_wer, newest_readable
 from asr.training.loggers import close
@@ -67,7 +68,7 @@ def train(cfg: DictConfig) -> float | None:
             close(exit_code=1)
             raise
         if folder.leader and isinstance(build(cfg.sparsity), Dense):
-            weights = model_weights(read_checkpoint(checkpoint_of(folder.path)))
+            weights = weights_of(folder.path)
             with atomic_write(folder.path / "quantiles.json") as file:
                 json.dump(weight_quantiles(weights), file, indent=2)
         close(exit_code=0)
@@ -109,13 +110,26 @@ def fit(
     parameters = sum(parameter.numel() for parameter in trained.model.parameters())
     say(f"model: {parameters:,} parameters, {len(vocabulary)} labels")
     world = hardware.devices * hardware.nodes
+    total_steps = data.total_steps(recipe.epochs, recipe.accumulate, world)
+    dense_run = cfg.sparsity.get("dense_run")
+    pruner: Pruner = build(cfg.sparsity).pruner(
+        dict(trained.model.named_parameters()),
+        total_steps=total_steps,
+        epochs=recipe.epochs,
+        dense=weights_of(dense_run) if dense_run else None,
+    )
+    for part in pruner.parts:
+        rows, columns = part.of(pruner.weights[part.weight]).shape
+        blocks = "x".join(str(size) for size in pruner.kept[part.label].shape)
+        say(f"pruned: {part.label}, {rows}x{columns}, {blocks} blocks")
     module = SpeechModule(
         blueprint,
         trained,
         optimizer=build(cfg.optimizer),
         schedule=build(cfg.scheduler),
+        pruner=pruner,
         decoder=build(cfg.decoding),
-        total_steps=data.total_steps(recipe.epochs, recipe.accumulate, world),
+        total_steps=total_steps,
         epochs=recipe.epochs,
         on_non_finite=recipe.on_non_finite,
         train_utterances=data.train,
@@ -124,6 +138,11 @@ def fit(
     if checkpoint is None and origin is not None:
         module.init_from(origin)
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+
+
+def weights_of(run: str | Path) -> dict[str, torch.Tensor]:
+    """The acoustic model's weights in a run folder or checkpoint file."""
+    return model_weights(read_checkpoint(checkpoint_of(run))["state_dict"])
 
 
 def run_folder(cfg: DictConfig) -> RunFolder:
@@ -136,7 +155,8 @@ def run_folder(cfg: DictConfig) -> RunFolder:
             remedy="Launch the ranks with torchrun or srun, or sweep over single-device runs.",
         )
     manifests = {path: manifest_sha256(path) for path in (*cfg.data.train, *cfg.data.validation)}
-    parents = {cfg.init_from: finished_run(cfg.init_from).run_key} if cfg.init_from else {}
+    origins = [run for run in (cfg.init_from, cfg.sparsity.get("dense_run")) if run]
+    parents = {run: finished_run(run).run_key for run in origins}
     keys = run_keys(plain(cfg), manifests, parents)
     return RunFolder(
         Path(cfg.runs) / cfg.experiment_name / keys.run_key,

@@ -6,7 +6,7 @@ classes are looked up in fixed tables, so that no checkpoint can name code to ru
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,18 @@ _FEATURES: dict[str, type[Features]] = {"LogMel": LogMel, "Spectrogram": Spectro
 
 
 @dataclass(frozen=True)
+class Sparsity:
+    """How a model was pruned, as its checkpoint says; what is zero, its weights say."""
+
+    method: str
+    block: tuple[int, int] | None
+    pruned: tuple[str, ...]  # names of weights
+
+
+DENSE = Sparsity("dense", None, ())
+
+
+@dataclass(frozen=True)
 class TrainedModel:
     """All that turns a waveform into log-probabilities over labels."""
 
@@ -32,6 +44,7 @@ class TrainedModel:
     model: AcousticModel
     vocabulary: Vocabulary
     normaliser: Normaliser
+    sparsity: Sparsity = DENSE
 
 
 @dataclass(frozen=True)
@@ -136,16 +149,25 @@ def load_trained(path: str | Path) -> TrainedModel:
     """Rebuild the trained model of a run folder or checkpoint file, in eval mode, on the CPU."""
     checkpoint = read_checkpoint(checkpoint_of(path))
     trained = Blueprint.from_state(checkpoint["recogniser"]).build()
-    trained.model.load_state_dict(model_weights(checkpoint))
+    trained = replace(trained, sparsity=_sparsity(checkpoint))
+    trained.model.load_state_dict(model_weights(checkpoint["state_dict"]))
     trained.model.eval()
     return trained
 
 
-def model_weights(checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """The acoustic model's part of a checkpoint's `state_dict`."""
+def _sparsity(checkpoint: Mapping[str, Any]) -> Sparsity:
+    state = checkpoint.get("sparsity")  # a dense run's holds none
+    if state is None:
+        return DENSE
+    rows, columns = state["block"]
+    return Sparsity(state["method"], (rows, columns), tuple(state["pruned"]))
+
+
+def model_weights(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The acoustic model's part of a training module's state dict."""
     prefix = "model."
     return {
         name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint["state_dict"].items()
+        for name, tensor in state.items()
         if name.startswith(prefix)
     }

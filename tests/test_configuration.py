@@ -62,6 +62,18 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
             yield from nodes(item)
 
 
+def written(group: str, name: str) -> dict[str, Any]:
+    """What a choice's file says, on top of what the files say that its defaults name."""
+    own = yaml.safe_load((CONFIGURATION / group / f"{name}.yaml").read_text())
+    merged: dict[str, Any] = {}
+    for default in own.pop("defaults", []):
+        if isinstance(default, str):
+            merged |= written(group, default)
+        else:
+            merged |= {key: written(f"{group}/{key}", choice) for key, choice in default.items()}
+    return merged | own
+
+
 def keys(node: dict[str, Any]) -> set[str]:
     return {key for key in node if not key.startswith("_")}
 
@@ -73,8 +85,7 @@ def test_every_choice_of_every_group_composes(turn: int) -> None:
     assert set(GROUPS) <= set(cfg)
     for group, name in chosen.items():
         # The choice came through whole, and nothing else did.
-        written = yaml.safe_load((CONFIGURATION / group / f"{name}.yaml").read_text())
-        assert keys(OmegaConf.to_container(cfg[group])) == keys(written)  # type: ignore[arg-type]
+        assert keys(OmegaConf.to_container(cfg[group])) == keys(written(group, name))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -86,8 +97,7 @@ def test_every_experiment_composes(experiment: str) -> None:
 @pytest.mark.parametrize(("group", "names"), GROUPS.items())
 def test_keys_are_the_constructors_arguments(group: str, names: list[str]) -> None:
     for name in names:
-        written = yaml.safe_load((CONFIGURATION / group / f"{name}.yaml").read_text())
-        found = list(nodes(written))
+        found = list(nodes(written(group, name)))
         assert found, f"{group}/{name} names no target"
         for node in found:
             parameters = _parameters(node["_target_"])
@@ -102,8 +112,7 @@ def test_keys_are_the_constructors_arguments(group: str, names: list[str]) -> No
 
 def test_what_only_a_run_knows_is_taken_by_some_constructor() -> None:
     for group, runtime in RUNTIME.items():
-        files = [CONFIGURATION / group / f"{name}.yaml" for name in GROUPS[group]]
-        targets = [yaml.safe_load(file.read_text())["_target_"] for file in files]
+        targets = [written(group, name)["_target_"] for name in GROUPS[group]]
         taken = set().union(*(_parameters(target) for target in targets))
         assert runtime <= taken, group
 

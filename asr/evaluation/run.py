@@ -54,7 +54,7 @@ def finished_run(folder: str | Path) -> Run:
     run = read_run(folder)
     if run.state != "done":
         raise InputError(
-            f"init_from={folder}",
+            f"a run to start from, {folder}",
             expected="a run that is done",
             got=f"one that is {run.state}",
             remedy="Finish it first: what it ends with would otherwise depend on the moment.",

@@ -18,7 +18,6 @@ from asr.evaluation.result import RESULT, Hypothesis, Result, read_result, save
 from asr.evaluation.run import Run
 from asr.evaluation.size import measure
 from asr.files import sha256
-from asr.sparsity.dense import Dense
 
 COLLAPSED = 0.95  # a character error rate above it says nothing but that the model is broken
 
@@ -89,7 +88,7 @@ def _result(
 ) -> Result:
     corpus, split = corpus_and_split(manifest)
     words, characters = _count(recognition.hypotheses)
-    size = measure(trained.model)
+    size = measure(trained.model, trained.sparsity.pruned)
     seconds = sum(hypothesis.seconds for hypothesis in recognition.hypotheses)
     return Result(
         run_key=run.run_key,
@@ -102,8 +101,8 @@ def _result(
         manifest_sha256=digest,
         utterances=len(recognition.hypotheses),
         seconds=seconds,
-        method=Dense.method,
-        block=None,
+        method=trained.sparsity.method,
+        block="x".join(map(str, trained.sparsity.block)) if trained.sparsity.block else None,
         sparsity=size.sparsity,
         sparsity_model=size.sparsity_model,
         parameters=size.parameters,

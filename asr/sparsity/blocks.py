@@ -14,8 +14,35 @@ def block_maxima(weight: Tensor, rows: int, columns: int) -> Tensor:
     Returns:
         (R, C), R = ceil(outputs / rows) and C = ceil(inputs / columns).
     """
-    outputs, inputs = weight.shape
-    padded = pad(weight.detach().abs(), (0, -inputs % columns, 0, -outputs % rows))
+    padded = _padded(weight.detach().abs(), rows, columns)
     # In two stages, which is several times as fast on a CPU as one over both block axes.
     tall = padded.view(-1, rows, padded.shape[1]).amax(1)
     return tall.view(len(tall), -1, columns).amax(2)
+
+
+def block_norms(weight: Tensor, rows: int, columns: int) -> Tensor:
+    """2-norm of each block, (R, C) as in `block_maxima`; a group of group lasso is a block."""
+    return _block_sums(weight.detach().square(), rows, columns).sqrt()
+
+
+def block_means(weight: Tensor, rows: int, columns: int) -> Tensor:
+    """Mean magnitude of each block over the weights that it has, (R, C) as in `block_maxima`."""
+    sums = _block_sums(weight.detach().abs(), rows, columns)
+    return sums / _block_sums(weight.new_ones(weight.shape), rows, columns)
+
+
+def spread(blocks: Tensor, shape: tuple[int, int], rows: int, columns: int) -> Tensor:
+    """One value a block (R, C) to one value a weight (outputs, inputs), the inverse of scoring."""
+    wide = blocks.repeat_interleave(columns, 1)[:, : shape[1]]
+    return wide.repeat_interleave(rows, 0)[: shape[0]]
+
+
+def _block_sums(values: Tensor, rows: int, columns: int) -> Tensor:
+    padded = _padded(values, rows, columns)
+    tall = padded.view(-1, rows, padded.shape[1]).sum(1)
+    return tall.view(len(tall), -1, columns).sum(2)
+
+
+def _padded(values: Tensor, rows: int, columns: int) -> Tensor:
+    outputs, inputs = values.shape
+    return pad(values, (0, -inputs % columns, 0, -outputs % rows)).contiguous()

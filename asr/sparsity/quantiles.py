@@ -1,6 +1,5 @@
 """How large the weights of a dense model are: what threshold pruning starts from."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,13 +8,8 @@ import torch
 from torch import Tensor
 
 from asr.sparsity.blocks import block_maxima
+from asr.sparsity.selection import WEIGHT_TYPES
 
-# Weights of one type share a threshold (arXiv 1704.05119, section 3.1).
-WEIGHT_TYPES = {
-    "input": re.compile(r"\.weight_ih_l0$"),
-    "recurrent": re.compile(r"\.weight_hh_l0$"),
-    "fully_connected": re.compile(r"^projection\.linear\.weight$"),
-}
 BLOCKS = ((1, 1), (4, 4), (12, 2), (8, 8), (16, 16), (32, 32), (16, 1), (1, 16))
 PERCENTILE = 0.9  # of |w|, the papers' q
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)

@@ -16,6 +16,7 @@ from asr.checkpoint import read_checkpoint
 from asr.errors import InputError
 from asr.files import atomic_write
 from asr.training.metrics_csv import MetricsCsv
+from asr.training.module import SpeechModule
 from asr.training.run_folder import RunFolder, TrainingInterruptedError
 
 
@@ -161,9 +162,13 @@ class Checkpoints(Checkpoint):
             self._save_last(trainer)
             self._stop_if_asked(trainer)
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        assert isinstance(module, SpeechModule)
         rates = tuple(float(trainer.callback_metrics[name]) for name in ("cer", "wer"))
-        if rates < self.best:  # the WER settles ties
+        # A model that is still being pruned is not the one asked for. The WER settles ties.
+        if module.pruner.ended and rates < self.best:
             self.best = rates
             # Before the last: what resumes from that one takes the best to be there.
             trainer.save_checkpoint(self.folder.checkpoints / "best.ckpt")

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import lightning
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -15,6 +16,7 @@ from asr.data.manifest import Utterance
 from asr.decoding.decoder import Decoder
 from asr.errors import InputError
 from asr.evaluation.error_rate import ErrorCounts, character_counts, pool, word_counts
+from asr.sparsity.pruner import Pruner
 from asr.training.loss import alignable, ctc_losses
 from asr.training.schedules import Schedule
 
@@ -29,6 +31,7 @@ class SpeechModule(lightning.LightningModule):
         trained: the model that the blueprint built.
         optimizer: parameters -> optimizer.
         schedule: progress in [0, 1] -> factor of the learning rate.
+        pruner: of the model's weights.
         decoder: for the validation error rates.
         total_steps: optimizer steps of the whole run.
         epochs: of the whole run.
@@ -45,6 +48,7 @@ class SpeechModule(lightning.LightningModule):
         *,
         optimizer: Callable[[Iterable[Tensor]], Optimizer],
         schedule: Schedule,
+        pruner: Pruner,
         decoder: Decoder,
         total_steps: int,
         epochs: int,
@@ -56,6 +60,7 @@ class SpeechModule(lightning.LightningModule):
         self.model = trained.model
         self.trained, self.blueprint = trained, blueprint
         self.make_optimizer, self.schedule, self.decoder = optimizer, schedule, decoder
+        self.pruner = pruner
         self.total_steps, self.epochs = total_steps, epochs
         self.on_non_finite = on_non_finite
         self.train_utterances = train_utterances
@@ -95,6 +100,21 @@ class SpeechModule(lightning.LightningModule):
     def _no_gradient(self) -> Tensor:
         # Other processes wait for this one's gradients: give them zeros instead of nothing.
         return torch.stack([(parameter * 0).sum() for parameter in self.parameters()]).sum()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        self.pruner.before_step()
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Optimizer | LightningOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        """The optimizer's step, then the masks: no forward pass sees a masked weight."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        plain = optimizer.optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
+        self.pruner.after_step(plain)
 
     def configure_gradient_clipping(
         self,
@@ -174,11 +194,18 @@ class SpeechModule(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["recogniser"] = self.blueprint.state()
+        if self.pruner.parts:
+            for weights in ("state_dict", "current_model_state"):  # beside an average
+                if weights in checkpoint:
+                    self.pruner.check(model_weights(checkpoint[weights]))
+            checkpoint["sparsity"] = self.pruner.state()
         skipped = torch.tensor(self.skipped, device=self.device)
         checkpoint["skipped"] = int(self.trainer.strategy.reduce(skipped, reduce_op="sum"))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # The checkpoint's count is that of all processes, which are summed again.
+        if self.pruner.parts:
+            self.pruner.load_state(checkpoint["sparsity"])
         self.skipped = checkpoint["skipped"] if self.global_rank == 0 else 0
 
     def init_from(self, path: str | Path) -> None:
@@ -194,7 +221,7 @@ class SpeechModule(lightning.LightningModule):
                     got=f"{other}",
                     remedy="Configure this run as that one was.",
                 )
-        self.model.load_state_dict(model_weights(checkpoint))
+        self.model.load_state_dict(model_weights(checkpoint["state_dict"]))
 
 
 def _lasting(value: Any) -> Any:

@@ -16,7 +16,7 @@ from asr.errors import InputError
 from asr.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from asr.training.memory_scan import WorstBatchScan
 from asr.training.metrics_csv import MetricsCsv
-from asr.training.module import OnNonFinite
+from asr.training.module import OnNonFinite, SpeechModule
 from asr.training.report import EpochReport, progress_bars
 from asr.training.run_folder import RunFolder
 
@@ -174,6 +174,17 @@ class _Average(EMAWeightAveraging):
     ) -> None:
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *rest: Any
+    ) -> None:
+        super().on_train_batch_end(trainer, pl_module, *rest)
+        assert isinstance(pl_module, SpeechModule)
+        assert self._average_model is not None
+        # The average remembers weights from before they were masked.
+        averaged = dict(self._average_model.named_parameters())
+        prefix = "module.model."
+        pl_module.pruner.apply({n.removeprefix(prefix): weight for n, weight in averaged.items()})
 
 
 def _check_least(group: str, least: int, **values: float) -> None:

@@ -11,6 +11,7 @@ from asr.checkpoint import Blueprint
 from asr.data.datamodule import SpeechData
 from asr.decoding.greedy import GreedyDecoder
 from asr.features.augmentation import Augmentation
+from asr.sparsity.dense import Dense
 from asr.text import BasicNormaliser, CharacterVocabulary
 from asr.training.module import SpeechModule
 from asr.training.recipe import Hardware, Recipe, make_trainer
@@ -72,6 +73,7 @@ def speech_module(
     arguments: dict[str, Any] = {
         "optimizer": lambda parameters: torch.optim.AdamW(parameters, lr=2e-3),
         "schedule": WarmUp(warmup=0.1),
+        "pruner": Dense().pruner({}, total_steps=1, epochs=1),
         "decoder": GreedyDecoder(),
         "total_steps": data.total_steps(epochs, accumulate, 1),
         "epochs": epochs,

@@ -1,0 +1,203 @@
+"""Masks hold under everything that training does, from the first update to the checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from asr.checkpoint import load_trained
+from asr.errors import InputError
+from asr.evaluation.size import measure
+from asr.sparsity.gradual import GradualPruning
+from asr.sparsity.selection import Selection
+from asr.training.module import SpeechModule
+from tests.training.in_process import speech_data, speech_module, trainer
+
+RECURRENT = Selection([r"\.weight_(ih|hh)_l0$"], "separate", False)
+
+
+def pruned_module(tones: Path, *, epochs: int = 3, accumulate: int = 1, **changes: Any) -> Any:
+    """Data and a module whose recurrent weights lose 90 % of their 4x4 blocks."""
+    data = speech_data(tones)
+    arguments: dict[str, Any] = {
+        "method": "gradual_block",
+        "select": RECURRENT,
+        "block": [4, 4],
+        "sparsity": 0.9,
+        "exceptions": [],
+        "score": "l2",
+        "start": 0.1,
+        "end": 0.7,
+        "frequency": 0.05,
+        "regrow": 0.0,
+    }
+    method = GradualPruning(**{**arguments, **changes})
+    module = speech_module(data, epochs=epochs, accumulate=accumulate)
+    module.pruner = method.pruner(
+        dict(module.model.named_parameters()), total_steps=module.total_steps, epochs=epochs
+    )
+    return data, module
+
+
+def masked(module: SpeechModule) -> dict[str, Tensor]:
+    """True where a weight is under a mask, by an expansion of the blocks of the test's own."""
+    found: dict[str, list[Tensor]] = {}
+    for part in module.pruner.parts:
+        blocks = module.pruner.kept[part.label]
+        found.setdefault(part.weight, []).append(
+            torch.kron(blocks.to(torch.uint8), torch.ones(4, 4, dtype=torch.uint8)) == 0
+        )
+    return {name: torch.cat(rows) for name, rows in found.items()}
+
+
+class Watch(Callback):
+    """Looks at every forward pass in training and validation, and after every step."""
+
+    def __init__(self) -> None:
+        self.looks = self.zeros = 0
+        self.kinds: set[str] = set()
+
+    def look(self, module: SpeechModule) -> None:
+        weights = dict(module.model.named_parameters())
+        for name, mask in masked(module).items():
+            assert not weights[name].detach()[mask].any(), name
+            self.zeros = max(self.zeros, int(mask.sum()))
+        self.looks += 1
+        self.kinds.add("training" if module.training else "validation")
+
+    def on_fit_start(self, _: Any, module: Any) -> None:
+        module.model.register_forward_pre_hook(lambda *_: self.look(module))
+
+    def on_before_zero_grad(self, _: Any, module: Any, __: Any) -> None:
+        self.look(module)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"precision": "bf16-mixed"},
+        {"gradient_clip": 0.1},
+        {"gradient_clip": None},
+        {"accumulate": 2},
+        {"ema_decay": 0.9},
+    ],
+    ids=str,
+)
+def test_masked_weights_are_zero_whenever_anyone_looks(
+    tones: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    data, module = pruned_module(tones, accumulate=changes.get("accumulate", 1))
+    watch = Watch()
+    trainer(tmp_path, watch, **changes).fit(module, datamodule=data)
+    assert watch.kinds == {"training", "validation"}
+    assert watch.looks > module.total_steps
+    checkpoint = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
+    states = [checkpoint["state_dict"]]
+    assert ("current_model_state" in checkpoint) == ("ema_decay" in changes)
+    states += [checkpoint["current_model_state"]] if "ema_decay" in changes else []
+    for state in states:
+        for name, mask in masked(module).items():
+            found = state[f"model.{name}"] == 0
+            assert torch.equal(found, mask), name
+    for blocks in module.pruner.kept.values():
+        assert int(blocks.sum()) == round(0.1 * blocks.numel() - 1e-9)
+
+
+def test_what_is_scored_was_chosen_after_pruning_and_says_how_it_was_pruned(
+    tones: Path, tmp_path: Path
+) -> None:
+    data, module = pruned_module(tones)
+    best = tmp_path / "checkpoints/best.ckpt"
+    there: list[tuple[bool, bool]] = []
+
+    class Look(Callback):
+        def on_train_epoch_start(self, *_: Any) -> None:
+            there.append((module.pruner.ended, best.is_file()))
+
+    trainer(tmp_path, Look()).fit(module, datamodule=data)
+    assert there == [(False, False), (False, False), (True, True)]
+    trained = load_trained(best)
+    assert (trained.sparsity.method, trained.sparsity.block) == ("gradual_block", (4, 4))
+    zeros = [
+        float((dict(trained.model.named_parameters())[name] == 0).float().mean())
+        for name in trained.sparsity.pruned
+    ]
+    found = measure(trained.model, trained.sparsity.pruned)
+    sizes = [mask.numel() for mask in masked(module).values()]
+    expected = sum(z * n for z, n in zip(zeros, sizes, strict=True)) / sum(sizes)
+    assert found.sparsity == pytest.approx(expected)
+    assert found.sparsity == pytest.approx(0.9, abs=0.01)
+    assert found.sparsity_model == 1 - found.nonzero / found.parameters < found.sparsity
+
+
+def test_a_masked_weight_that_something_wrote_to_is_not_saved(tones: Path, tmp_path: Path) -> None:
+    data, module = pruned_module(tones)
+    name = "recurrent.layers.1.right_to_left.weight_hh_l0"
+
+    class Vandal(Callback):
+        def on_validation_end(self, _: Any, __: Any) -> None:
+            weight = dict(module.model.named_parameters())[name]
+            with torch.no_grad():
+                weight[weight == 0] = 1e-20
+
+    with pytest.raises(InputError, match=f"saving {name}"):
+        trainer(tmp_path, Vandal()).fit(module, datamodule=data)
+
+
+class StopAt(Callback):
+    """Ends the process's training after a step, as a kill would, right after it was saved."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        if trainer.global_step == self.step:
+            trainer.save_checkpoint(Path(trainer.default_root_dir) / "stop.ckpt")
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"ema_decay": 0.9}, {"regrow": 0.3}, {"precision": "bf16-mixed"}], ids=str
+)
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_resuming_changes_no_bit(
+    tones: Path, tmp_path: Path, changes: dict[str, Any], share: float
+) -> None:
+    method = {key: changes[key] for key in changes if key == "regrow"}
+    recipe = {key: changes[key] for key in changes if key != "regrow"}
+    data, whole = pruned_module(tones, **method)
+    trainer(tmp_path / "whole", **recipe).fit(whole, datamodule=data)
+
+    data, half = pruned_module(tones, **method)
+    stop = StopAt(max(1, int(share * half.total_steps)))
+    made = trainer(tmp_path / "half", **recipe)
+    made.callbacks.append(stop)  # after the one that saves
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        made.fit(half, datamodule=data)
+    data, rest = pruned_module(tones, **method)
+    trainer(tmp_path / "rest", **recipe).fit(
+        rest, datamodule=data, ckpt_path=tmp_path / "half/stop.ckpt", weights_only=True
+    )
+    ends = [
+        torch.load(tmp_path / run / "checkpoints/last.ckpt", weights_only=True)
+        for run in ("whole", "rest")
+    ]
+    for key in ("state_dict", "current_model_state"):
+        ours, theirs = (end.get(key, {}) for end in ends)
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours), key
+    kept = [end["sparsity"]["kept"] for end in ends]
+    assert all(torch.equal(kept[0][label], kept[1][label]) for label in kept[0])
+    assert ends[0]["sparsity"]["step"] == ends[1]["sparsity"]["step"] == whole.total_steps
+
+
+def test_dense_runs_hold_nothing_of_it(tones: Path, tmp_path: Path) -> None:
+    data = speech_data(tones)
+    module = speech_module(data, epochs=1)
+    trainer(tmp_path, epochs=1).fit(module, datamodule=data)
+    assert "sparsity" not in torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
+    assert load_trained(tmp_path).sparsity.method == "dense"
+    assert (tmp_path / "checkpoints/best.ckpt").is_file()
