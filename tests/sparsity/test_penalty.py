@@ -98,7 +98,8 @@ def test_proximal_is_block_soft_thresholding(block: tuple[int, int]) -> None:
         norm = np.linalg.norm(values)
         values *= 0 if norm <= 0.5 * strength else (norm - 0.5 * strength) / norm
     Penalty("group_lasso", strength, "proximal").shrink(weights, parts, block, lr=0.5)
-    np.testing.assert_allclose(weights[HH].detach().numpy(), expected, rtol=1e-12)
+    # What is left of a norm just above the bound is a difference of nearly equal numbers.
+    np.testing.assert_allclose(weights[HH].detach().numpy(), expected, rtol=1e-12, atol=1e-15)
     if block in ((1, 1), (4, 4)):
         assert 0 < np.count_nonzero(expected) < expected.size
 
