@@ -155,8 +155,11 @@ def run_folder(cfg: DictConfig) -> RunFolder:
             remedy="Launch the ranks with torchrun or srun, or sweep over single-device runs.",
         )
     manifests = {path: manifest_sha256(path) for path in (*cfg.data.train, *cfg.data.validation)}
-    origins = [run for run in (cfg.init_from, cfg.sparsity.get("dense_run")) if run]
-    parents = {run: finished_run(run).run_key for run in origins}
+    parents = {cfg.init_from: _keys_of(cfg.init_from)} if cfg.init_from else {}
+    if cfg.sparsity.get("dense_run") == "auto":
+        cfg.sparsity.dense_run = _dense_run(cfg, run_keys(plain(cfg), manifests, parents).dense_key)
+    if dense_run := cfg.sparsity.get("dense_run"):
+        parents[dense_run] = _keys_of(dense_run)
     keys = run_keys(plain(cfg), manifests, parents)
     return RunFolder(
         Path(cfg.runs) / cfg.experiment_name / keys.run_key,
@@ -168,6 +171,26 @@ def run_folder(cfg: DictConfig) -> RunFolder:
             "experiment": cfg.experiment_name,
         },
         leader=rank_zero_only.rank == 0,
+    )
+
+
+def _keys_of(folder: str) -> tuple[str, str]:
+    run = finished_run(folder)
+    return run.run_key, run.group_key
+
+
+def _dense_run(cfg: DictConfig, key: str) -> str | None:
+    """The finished dense run of the same settings and seed, for a method that asks for one."""
+    if not build(cfg.sparsity).needs_dense_run:
+        return None
+    for status in sorted(Path(cfg.runs).glob(f"*/{key}/status.json")):
+        if json.loads(status.read_text(encoding="utf-8"))["state"] == "done":
+            return str(status.parent)
+    raise InputError(
+        "sparsity.dense_run=auto",
+        expected=f"a finished dense run of the same settings and seed, {cfg.runs}/*/{key}",
+        got="none",
+        remedy="Train it with the same command and sparsity=dense, or name another run's folder.",
     )
 
 

@@ -45,6 +45,7 @@ class TrainedModel:
     vocabulary: Vocabulary
     normaliser: Normaliser
     sparsity: Sparsity = DENSE
+    validation_cer: float | None = None  # of these weights, None before the first best ones
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,9 @@ def load_trained(path: str | Path) -> TrainedModel:
     """Rebuild the trained model of a run folder or checkpoint file, in eval mode, on the CPU."""
     checkpoint = read_checkpoint(checkpoint_of(path))
     trained = Blueprint.from_state(checkpoint["recogniser"]).build()
-    trained = replace(trained, sparsity=_sparsity(checkpoint))
+    trained = replace(
+        trained, sparsity=_sparsity(checkpoint), validation_cer=checkpoint.get("validation_cer")
+    )
     trained.model.load_state_dict(model_weights(checkpoint["state_dict"]))
     trained.model.eval()
     return trained

@@ -4,6 +4,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
@@ -25,6 +28,26 @@ def tiny_run(data: Path, runs: Path, *overrides: str) -> list[str]:
         f"runs={runs}",
         *overrides,
     ]
+
+
+def train_here(command: list[str]) -> Path:
+    """Train in this process; returns the run folder that this made or went on with."""
+    import train  # Lightning takes seconds to import
+
+    used: list[Path] = []
+    run_folder = train.run_folder
+
+    def remembered(cfg: Any) -> Any:
+        folder = run_folder(cfg)
+        used.append(folder.path)
+        return folder
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPOSITORY)
+        patch.setattr(sys, "argv", command[1:])
+        patch.setattr(train, "run_folder", remembered)
+        train.main()
+    return used[-1]
 
 
 def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:

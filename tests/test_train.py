@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,19 @@ import pytest
 import torch
 import yaml
 
-import train
 from asr.checkpoint import read_checkpoint
 from asr.evaluation.run import read_run
-from tests.commands import REPOSITORY, tiny_run
+from tests.commands import tiny_run, train_here
 
 Train = Callable[..., Path]
 
 
 @pytest.fixture
-def trained(tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
-    """Train for an epoch; returns the run folder that this made or went on with."""
+def trained(tones: Path, tmp_path: Path) -> Train:
+    """Train for an epoch; returns the run folder."""
 
     def trained(*overrides: str) -> Path:
-        command = tiny_run(tones, tmp_path / "runs", "training.epochs=1", *overrides)
-        monkeypatch.chdir(REPOSITORY)
-        monkeypatch.setattr(sys, "argv", command[1:])
-        train.main()
-        return max((tmp_path / "runs").glob("*/*"), key=lambda path: path.stat().st_mtime)
+        return train_here(tiny_run(tones, tmp_path / "runs", "training.epochs=1", *overrides))
 
     return trained
 

@@ -65,7 +65,7 @@ class Result:
     normaliser: str
     rtf: float  # processing seconds of one second of audio, reading included
     threads: int
-    collapsed: bool  # an empty weight matrix, or a character error rate above 95 %
+    collapsed: bool  # an empty weight matrix, or a validation CER above 95 %
     versions: str
     commit: str
     created: str  # ISO 8601, UTC

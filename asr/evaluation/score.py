@@ -19,7 +19,7 @@ from asr.evaluation.run import Run
 from asr.evaluation.size import measure
 from asr.files import sha256
 
-COLLAPSED = 0.95  # a character error rate above it says nothing but that the model is broken
+COLLAPSED = 0.95  # a validation CER above it says nothing but that the model is broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,7 @@ def _result(
     words, characters = _count(recognition.hypotheses)
     size = measure(trained.model, trained.sparsity.pruned)
     seconds = sum(hypothesis.seconds for hypothesis in recognition.hypotheses)
+    validation_cer = characters.rate if trained.validation_cer is None else trained.validation_cer
     return Result(
         run_key=run.run_key,
         group_key=run.group_key,
@@ -118,7 +119,7 @@ def _result(
         normaliser=trained.normaliser.name,
         rtf=recognition.processing_seconds / seconds,
         threads=torch.get_num_threads(),
-        collapsed=size.empty_matrix or characters.rate > COLLAPSED,
+        collapsed=size.empty_matrix or validation_cer > COLLAPSED,
         versions=versions(),
         commit=commit(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -8,17 +8,25 @@ from asr.evaluation.result import Result
 
 
 def table(results: Sequence[Result]) -> Table:
-    """One row a run and test set; S/D/I are words substituted, deleted and inserted."""
+    """One row a run and test set.
+
+    zeros are of the pruned matrices, weights those of the whole model that are not zero; S/D/I
+    are words substituted, deleted and inserted.
+    """
     shown = Table()
-    for heading in ("run", "test set", "decoder"):
+    for heading in ("run", "method", "test set", "decoder"):
         shown.add_column(heading, overflow="fold")
-    for heading in ("WER %", "CER %", "S/D/I", "lines", "rtf"):
+    for heading in ("zeros %", "weights", "WER %", "CER %", "S/D/I", "lines", "rtf"):
         shown.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         shown.add_row(
             f"{result.experiment}/{result.run_key}",
+            " ".join(filter(None, (result.method, result.block)))
+            + ", collapsed" * result.collapsed,
             f"{result.corpus}-{result.split}",
             result.decoder,
+            f"{100 * result.sparsity:.1f}",
+            f"{result.nonzero:,}",
             f"{100 * result.wer:.2f}",
             f"{100 * result.cer:.2f}",
             f"{result.substitutions}/{result.deletions}/{result.insertions}",

@@ -119,17 +119,9 @@ class Pruner:
 
     def penalty_value(self) -> float | None:
         """The penalty's part of the loss, None while it is off."""
-        if not self.penalty or not self._penalised(self.step):
+        if self.penalty is None or not self.penalised:
             return None
         return self.penalty.value(self.weights, self.parts, self.block)
-
-    def sparsity(self) -> dict[str, float]:
-        """The zeros of each part, counted from the weights."""
-        found = {}
-        for part in self.parts:
-            weight = part.of(self.weights[part.weight])
-            found[part.label] = 1 - int(torch.count_nonzero(weight)) / weight.numel()
-        return found
 
     def check(self, weights: Mapping[str, Tensor]) -> None:
         """Refuse weights that are not zero under their mask.
@@ -178,6 +170,11 @@ class Pruner:
         self._masks.clear()
         if not all(bool(blocks.all()) for blocks in self.kept.values()):
             self._spread()
+
+    @property
+    def penalised(self) -> bool:
+        """Whether the penalty was on in the last step."""
+        return self.penalty is not None and self._penalised(self.step)
 
     def _penalised(self, step: int) -> bool:
         window = self.penalty_window

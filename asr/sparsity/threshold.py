@@ -36,7 +36,8 @@ class ThresholdPruning:
             `sparsity` of the dense run's own block maxima. Ignored with a `start_slope`.
         sparsity: asked of `calibrated`; `paper` has 0.9 in its q.
         exceptions: {match: pattern of part names, sparsity} for `calibrated`.
-        dense_run: folder of the finished dense run whose weights say how large weights become.
+        dense_run: folder of the finished dense run whose weights say how large weights become;
+            `auto` is the one of the same settings and seed, which train.py looks for.
         q: weight type -> 90th percentile of |w|, in place of a dense run's `quantiles.json`.
         start, ramp, end: where pruning starts (unset: with the second epoch), speeds up, ends.
         start_slope: theta, an update; unset to have it from `threshold`.
@@ -60,6 +61,11 @@ class ThresholdPruning:
     ramp_slope: float
     frequency: float
     penalty: Penalty | None
+
+    @property
+    def needs_dense_run(self) -> bool:
+        """Whether the thresholds come from a dense run's weights."""
+        return self.start_slope is None and (self.threshold == "calibrated" or self.q is None)
 
     def pruner(
         self,

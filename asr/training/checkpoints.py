@@ -1,5 +1,6 @@
 """When a run saves, how it stops on a signal, and what it resumes from."""
 
+import math
 import os
 import signal
 import time
@@ -99,6 +100,8 @@ class Checkpoints(Checkpoint):
         checkpoint: dict[str, Any],
     ) -> None:
         checkpoint["rng"] = _all_rng_states(module.device)
+        cer = self.best[0]  # of best.ckpt, before which there is none
+        checkpoint["validation_cer"] = cer if math.isfinite(cer) else None
 
     def on_load_checkpoint(
         self,

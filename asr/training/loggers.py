@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,14 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
         print(f"warning: wandb is out of reach, writing an offline run ({error})")
         run = start("offline")
     return [WandbLogger(experiment=run)]
+
+
+def log_pictures(loggers: Sequence[Logger], pictures: Sequence[Path]) -> None:
+    """Send PNG files to wandb, if it is among the loggers."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            for picture in pictures:
+                logger.log_image(f"masks/{picture.stem}", [str(picture)])
 
 
 def close(exit_code: int) -> None:

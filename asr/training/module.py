@@ -16,7 +16,7 @@ from asr.data.manifest import Utterance
 from asr.decoding.decoder import Decoder
 from asr.errors import InputError
 from asr.evaluation.error_rate import ErrorCounts, character_counts, pool, word_counts
-from asr.sparsity.pruner import Pruner
+from asr.sparsity.pruner import Pruner, Update
 from asr.training.loss import alignable, ctc_losses
 from asr.training.schedules import Schedule
 
@@ -61,6 +61,7 @@ class SpeechModule(lightning.LightningModule):
         self.trained, self.blueprint = trained, blueprint
         self.make_optimizer, self.schedule, self.decoder = optimizer, schedule, decoder
         self.pruner = pruner
+        self.update: Update | None = None  # the masks' last one
         self.total_steps, self.epochs = total_steps, epochs
         self.on_non_finite = on_non_finite
         self.train_utterances = train_utterances
@@ -114,7 +115,7 @@ class SpeechModule(lightning.LightningModule):
         """The optimizer's step, then the masks: no forward pass sees a masked weight."""
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         plain = optimizer.optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
-        self.pruner.after_step(plain)
+        self.update = self.pruner.after_step(plain) or self.update
 
     def configure_gradient_clipping(
         self,

@@ -14,6 +14,7 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from asr.errors import InputError
 from asr.training.checkpoints import AtomicCheckpointIO, Checkpoints
+from asr.training.mask_record import MaskRecord
 from asr.training.memory_scan import WorstBatchScan
 from asr.training.metrics_csv import MetricsCsv
 from asr.training.module import OnNonFinite, SpeechModule
@@ -128,6 +129,7 @@ def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> light
         callbacks.append(WorstBatchScan())
     if recipe.ema_decay is not None:
         callbacks.append(_Average(decay=recipe.ema_decay))
+    callbacks.append(MaskRecord(folder.masks))
     callbacks.append(Checkpoints(folder, hardware.checkpoint_minutes))
     processes = hardware.devices * hardware.nodes
     strategy: Any = DDPStrategy() if processes > 1 else "auto"

@@ -8,6 +8,8 @@ import lightning
 from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 
 from asr.data.batch import Batch
+from asr.sparsity.zeros import total_sparsity, zeros_by_matrix
+from asr.training.module import SpeechModule
 
 
 class EpochReport(Callback):
@@ -71,6 +73,11 @@ class EpochReport(Callback):
             for name in ("wer", "cer")
             if name in metrics
         )
+        assert isinstance(module, SpeechModule)
+        pruner = module.pruner
+        if pruner.parts:
+            zeros = zeros_by_matrix(pruner.weights, pruner.parts)
+            rates += f"  sparsity {100 * total_sparsity(zeros, pruner.parts):.1f} %"
         print(
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             f"  loss {self._losses / max(self._learnt, 1):7.2f}{rates}"

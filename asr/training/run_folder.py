@@ -47,6 +47,10 @@ class RunFolder:
     def metrics(self) -> Path:
         return self.path / "metrics.csv"
 
+    @property
+    def masks(self) -> Path:
+        return self.path / "masks"
+
     @contextmanager
     def owned(self, progress: Callable[[], tuple[int, int]]) -> Iterator[None]:
         """Own the folder for a block; how the block ends becomes the status.

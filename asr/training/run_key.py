@@ -13,29 +13,37 @@ DENSE = {"_target_": "asr.sparsity.dense.Dense"}
 
 @dataclass(frozen=True)
 class RunKeys:
-    """Names of a run, of its setting whatever the seed, and of the dense setting beside it."""
+    """Names of a run, of its setting whatever the seed, and of the dense ones beside them."""
 
     run_key: str
     group_key: str
-    baseline_key: str
+    baseline_key: str  # of the dense group
+    dense_key: str  # of the dense run of this seed
 
 
 def run_keys(
-    config: Mapping[str, Any], manifests: Mapping[str, str], parents: Mapping[str, str]
+    config: Mapping[str, Any],
+    manifests: Mapping[str, str],
+    parents: Mapping[str, tuple[str, str]],
 ) -> RunKeys:
     """Keys of a resolved configuration.
 
     Args:
         config: resolved, plain data.
         manifests: path as configured -> SHA-256 of the content; it takes the path's place.
-        parents: path as configured of a run that this one starts from -> that run's key.
+        parents: path as configured of a run that this one starts from -> that run's key, and
+            its group's, which stands for it in group keys: each seed may have its own parent.
     """
-    hashed = {name: value for name, value in config.items() if name not in UNHASHED}
-    hashed = _replace(hashed, {**manifests, **parents})
+    kept = {name: value for name, value in config.items() if name not in UNHASHED}
     # Test sets are scored after training and change nothing in it.
-    hashed["data"] = {name: value for name, value in hashed["data"].items() if name != "test"}
-    group = {name: value for name, value in hashed.items() if name != "seed"}
-    return RunKeys(_digest(hashed), _digest(group), _digest({**group, "sparsity": DENSE}))
+    kept["data"] = {name: value for name, value in kept["data"].items() if name != "test"}
+    hashed = _replace(kept, {**manifests, **{path: key for path, (key, _) in parents.items()}})
+    group = _replace(kept, {**manifests, **{path: key for path, (_, key) in parents.items()}})
+    del group["seed"]
+    dense = {"sparsity": DENSE}
+    return RunKeys(
+        _digest(hashed), _digest(group), _digest({**group, **dense}), _digest({**hashed, **dense})
+    )
 
 
 def _replace(value: Any, names: Mapping[str, str]) -> Any:

@@ -62,7 +62,19 @@ def test_seeds_share_a_group_and_dense_is_its_own_baseline() -> None:
 
 
 def test_a_parent_is_named_by_its_key() -> None:
-    one = run_keys(changed("init_from", "runs/a"), MANIFESTS, {"runs/a": "k1"})
-    two = run_keys(changed("init_from", "/moved/a"), MANIFESTS, {"/moved/a": "k1"})
-    three = run_keys(changed("init_from", "runs/a"), MANIFESTS, {"runs/a": "k2"})
+    one = run_keys(changed("init_from", "runs/a"), MANIFESTS, {"runs/a": ("k1", "g")})
+    two = run_keys(changed("init_from", "/moved/a"), MANIFESTS, {"/moved/a": ("k1", "g")})
+    three = run_keys(changed("init_from", "runs/a"), MANIFESTS, {"runs/a": ("k2", "g")})
     assert one == two != three
+    # Seeds that start from different seeds of one setting are one setting still.
+    assert (one.group_key, one.baseline_key) == (three.group_key, three.baseline_key)
+    other = run_keys(changed("init_from", "runs/a"), MANIFESTS, {"runs/a": ("k2", "h")})
+    assert other.group_key != one.group_key
+
+
+def test_the_dense_run_of_a_sparse_one_is_that_of_its_seed() -> None:
+    ours = run_keys(CONFIG, MANIFESTS, {})
+    sparse = changed("sparsity", {"_target_": "x", "dense_run": "runs/a"})
+    assert run_keys(sparse, MANIFESTS, {"runs/a": ("k", "g")}).dense_key == ours.run_key
+    assert ours.dense_key == ours.run_key
+    assert run_keys(changed("seed", 2), MANIFESTS, {}).dense_key != ours.run_key
