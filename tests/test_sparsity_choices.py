@@ -27,7 +27,7 @@ BRIEF = ("training.epochs=8", "model.dropout=0", "optimizer.lr=2e-3")
 SETTINGS = {
     "gradual_block": ("sparsity.block=[4,4]",),
     "gradual_regrow": ("sparsity.block=[4,4]",),
-    "group_lasso": ("sparsity.block=[4,4]", "sparsity.penalty.strength=80"),
+    "group_lasso": ("sparsity.block=[4,4]", "sparsity.penalty.strength=35"),
     "block_pruning": ("sparsity.block=[4,4]",),
     "group_lasso_pruning": ("sparsity.block=[4,4]",),
 }
