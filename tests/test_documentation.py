@@ -41,4 +41,4 @@ def test_experiments_open_with_their_command() -> None:
     for file in (ROOT / "conf/experiment").glob("*.yaml"):
         first, second = file.read_text(encoding="utf-8").splitlines()[:2]
         assert first == "# @package _global_"
-        assert f"python train.py +experiment={file.stem}" in second
+        assert re.search(rf"python train.py (-m )?\+experiment={file.stem}\b", second)

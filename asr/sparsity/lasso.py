@@ -21,7 +21,7 @@ class LassoPruning:
         method: name in results.
         select: what is pruned.
         block: [rows, columns], a group.
-        penalty: whose strength alone decides on the sparsity; see `asr.sparsity.search`.
+        penalty: whose strength alone decides on the sparsity; see `asr.training.strength_search`.
         final_threshold: on the root mean square of a block's weights. Sub-gradient steps leave
             pruned groups near zero and never at it; proximal ones need only a threshold of 0,
             which removes the groups that are zero.

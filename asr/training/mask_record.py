@@ -13,6 +13,8 @@ from asr.training.loggers import log_pictures
 from asr.training.metrics_csv import MetricsCsv
 from asr.training.module import SpeechModule
 
+FINAL = "masks are final"  # begins a line of the output, on which a search may wait
+
 
 class MaskRecord(Callback):
     """Writes `updates.csv` as masks change, and pictures of the final ones.
@@ -29,6 +31,7 @@ class MaskRecord(Callback):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._step = 0  # of the last record
+        self._final = False  # said
 
     def on_load_checkpoint(
         self,
@@ -48,7 +51,14 @@ class MaskRecord(Callback):
     ) -> None:
         assert isinstance(module, SpeechModule)
         update, pruner = module.update, module.pruner
-        if not trainer.is_global_zero or pruner.step == self._step:  # no step since
+        if not trainer.is_global_zero or not pruner.parts:
+            return
+        if pruner.ended and not self._final:
+            self._final = True
+            zeros = zeros_by_matrix(pruner.weights, pruner.parts)
+            share = 100 * total_sparsity(zeros, pruner.parts)
+            print(f"{FINAL} at step {pruner.step}: {share:.2f} % zeros", flush=True)
+        if pruner.step == self._step:  # no step since
             return
         regular = pruner.step % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
         if (update and update.step == pruner.step) or (regular and pruner.penalised):

@@ -1,0 +1,54 @@
+"""The search lands on curves that are known, and on trainings of the preset `tiny`."""
+
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+from asr.errors import InputError
+from asr.training.strength_search import search
+from tests.commands import run, tiny_run
+
+
+@pytest.mark.parametrize("middle", [1e-5, 0.3, 40.0])
+@pytest.mark.parametrize("steepness", [1.0, 8.0])
+@pytest.mark.parametrize("asked", [0.5, 0.9])
+def test_it_lands_on_a_rising_curve(middle: float, steepness: float, asked: float) -> None:
+    def curve(strength: float) -> float:
+        return 1 / (1 + (middle / strength) ** steepness)
+
+    tries = search(curve, asked, start=1.0, tolerance=0.01, tries=25)
+    assert tries[-1].sparsity == curve(tries[-1].strength) == pytest.approx(asked, abs=0.01)
+    assert all(abs(one.sparsity - asked) > 0.01 for one in tries[:-1]), "it stops at once"
+    # Four times as far a try, then half of it a try: as few as a bracket and a bisection need.
+    assert len(tries) <= 2 + abs(math.log(middle, 4)) + 2 + math.log2(8 * steepness / 0.08)
+
+
+def test_it_says_when_a_curve_jumps_over_what_was_asked() -> None:
+    with pytest.raises(InputError, match=r"within 0\.01 of 0\.9 in 7 tries.*at best 0\.9[58]|0\.2"):
+        search(lambda s: 0.2 if s < 3 else 0.98, 0.9, start=1.0, tolerance=0.01, tries=7)
+
+
+@pytest.mark.flow
+def test_a_tiny_model_is_stopped_at_the_asked_sparsity(tones: Path, tmp_path: Path) -> None:
+    tiny = tiny_run(
+        tones, tmp_path / "runs", "training.epochs=8", "model.dropout=0", "sparsity.block=[4,4]"
+    )
+    command = [sys.executable, "-m", "asr.training.strength_search", "0.6", *tiny[2:]]
+    ended = run([*command, "--start", "20", "--tolerance", "0.03", "--tries", "16"])
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    *tries, last = ended.stdout.splitlines()
+    assert float(tries[-1].split()[2]) == pytest.approx(60, abs=3)
+    assert len(tries) > 2, "the first guess was far off"
+    # The command that it prints goes on with that run, whose sparsity stays.
+    words = last.split("python train.py ")[1].split()
+    final = run([sys.executable, "train.py", *words])
+    assert final.returncode == 0, final.stderr
+    assert "continuing from step" in final.stdout
+    share = tries[-1].split()[2]
+    assert f"{float(share):.1f} %" in final.stdout.splitlines()[-2].split("sparsity ")[1]
+
+    refused = run([*command, "model.hiden=3"])
+    assert refused.returncode == 1
+    assert "train.py sparsity=group_lasso" in refused.stderr
