@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 from num2words import num2words
 
 from asr.errors import InputError
@@ -124,6 +125,7 @@ class Vocabulary(Protocol):
     def encode(self, text: str) -> list[int]: ...
     def decode(self, ids: Sequence[int]) -> str: ...
     def unknown(self, text: str) -> Counter[str]: ...
+    def frames_needed(self, text: str) -> int | None: ...
     def state(self) -> dict[str, Any]: ...
 
 
@@ -169,6 +171,14 @@ class CharacterVocabulary:
     def unknown(self, text: str) -> Counter[str]:
         """The characters of `text` that no label stands for, with their counts."""
         return Counter(character for character in text if character not in self._ids)
+
+    def frames_needed(self, text: str) -> int | None:
+        """`labels_and_repeats` of the text's labels; None if they cannot write it."""
+        if not self._ids.keys() >= set(text):
+            return None
+        # Without its labels: this runs over every line of a corpus.
+        codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+        return len(codes) + int(np.count_nonzero(codes[1:] == codes[:-1]))
 
     def state(self) -> dict[str, Any]:
         return {"kind": "characters", "characters": self.characters}
@@ -231,6 +241,13 @@ class BpeVocabulary:
     def unknown(self, text: str) -> Counter[str]:
         """The characters of `text` that no label holds, with their counts."""
         return Counter(character for character in text if character not in self._characters)
+
+    def frames_needed(self, text: str) -> int | None:
+        """`labels_and_repeats` of the text's labels; None if they cannot write it."""
+        try:
+            return labels_and_repeats(self.encode(text))
+        except InputError:
+            return None
 
     def state(self) -> dict[str, Any]:
         return {"kind": "bpe", "model": base64.b64encode(self.model).decode("ascii")}

@@ -9,6 +9,7 @@ from asr.text import (
     BasicNormaliser,
     BpeVocabulary,
     CharacterVocabulary,
+    Vocabulary,
     labels_and_repeats,
     vocabulary_from_state,
 )
@@ -125,3 +126,16 @@ def test_state_is_plain_and_rebuilds(kind: str) -> None:
 )
 def test_labels_and_repeats(labels: list[int], frames: int) -> None:
     assert labels_and_repeats(labels) == frames
+
+
+@pytest.mark.parametrize("kind", ["characters", "bpe"])
+def test_frames_needed_are_those_of_the_labels(kind: str) -> None:
+    texts = ["", "a", "committee meets", "all  llamas", "ää𝄞𝄞b", "aaa bb"]
+    if kind == "bpe":
+        pytest.importorskip("sentencepiece")
+        vocabulary: Vocabulary = BpeVocabulary.from_texts(texts * 5, 40)
+    else:
+        vocabulary = CharacterVocabulary.from_texts(texts)
+    for text in texts:
+        assert vocabulary.frames_needed(text) == labels_and_repeats(vocabulary.encode(text))
+    assert vocabulary.frames_needed("a zoo") is None

@@ -15,7 +15,7 @@ from asr.data.check.audio_faults import Heard, listen
 from asr.data.check.findings import Finding, Report
 from asr.data.check.splits import Line, same_audio, same_text
 from asr.data.manifest import Utterance, parse_manifest
-from asr.data.selection import frames_needed, normalised, obstacles, output_frames
+from asr.data.selection import normalised, obstacles, output_frames
 from asr.errors import InputError
 
 
@@ -98,7 +98,7 @@ def text_findings(
         for obstacle in obstacles(
             utterance,
             trained.vocabulary,
-            frames_needed(utterance.text, trained.vocabulary),
+            trained.vocabulary.frames_needed(utterance.text),
             available,
             min_seconds=min_seconds,
             max_seconds=max_seconds,
