@@ -5,9 +5,10 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test check flow slow clean
 
-demo: .venv/installed  ## train on synthetic speech, score on voices and sentences never heard
+demo: .venv/installed  ## train dense and block-sparse on synthetic speech, score on voices never heard
 	$(BIN)/python -m asr.data.prepare synthetic
 	$(BIN)/python train.py +experiment=demo
+	$(BIN)/python train.py +experiment=demo sparsity=gradual_block
 	$(BIN)/python evaluate.py 'runs=[runs/demo/*]'
 
 test: .venv/installed  ## the default tier
