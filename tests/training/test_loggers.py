@@ -113,10 +113,16 @@ def test_a_run_that_continues_is_one_run_of_wandb(tones: Path, tmp_path: Path) -
     """No key, no terminal, no setting: offline, without a question, twice under one id."""
     (tmp_path / "home").mkdir()
     bare = ["env", "-u", "WANDB_MODE", "-u", "WANDB_API_KEY", f"HOME={tmp_path}/home"]
-    command = bare + tiny_run(tones, tmp_path / "runs", "training.epochs=1", "logger=wandb")
+    pruned = ("sparsity=gradual_block", "sparsity.block=[4,4]", "sparsity.start=0")
+    command = bare + tiny_run(
+        tones, tmp_path / "runs", "training.epochs=1", "logger=wandb", *pruned
+    )
     first = run(command, stdin=subprocess.DEVNULL)
     assert first.returncode == 0, first.stderr
     (folder,) = (tmp_path / "runs/default").iterdir()
+    sent = folder.glob("wandb/offline-run-*/files/media/images/masks/*.png")
+    drawn = folder.glob("masks/*.png")
+    assert len(list(sent)) == len(list(drawn)) == 9  # eight matrices, and their history
     status = folder / "status.json"
     status.write_text(json.dumps(json.loads(status.read_text()) | {"state": "running"}))
     again = run(command, stdin=subprocess.DEVNULL)
