@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from asr.sparsity.gradual import GradualPruning
-from asr.sparsity.lasso import LassoPruning
 from asr.sparsity.selection import Selection
 from asr.sparsity.threshold import ThresholdPruning
 
@@ -22,12 +21,6 @@ def cut(values: np.ndarray, rows: int, columns: int) -> Iterator[tuple[int, int,
     for r in range(0, len(values), rows):
         for c in range(0, values.shape[1], columns):
             yield r // rows, c // columns, values[r : r + rows, c : c + columns]
-
-
-def empty_blocks(weight: Tensor, block: tuple[int, int]) -> tuple[int, int]:
-    """How many blocks are all zero, and how many there are."""
-    blocks = [b for _, _, b in cut(weight.detach().numpy(), *block)]
-    return sum(not b.any() for b in blocks), len(blocks)
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -69,12 +62,12 @@ def threshold(**changes: Any) -> ThresholdPruning:
         "select": select(),
         "block": [1, 1],
         "threshold": "calibrated",
-        "sparsity": 0.9,
+        "sparsity": 0.8,
         "exceptions": [],
         "dense_run": None,
         "q": None,
         "start": 0.1,
-        "ramp": 0.2,
+        "ramp": 0.25,
         "end": 0.5,
         "start_slope": None,
         "ramp_slope": 1.5,
@@ -82,16 +75,3 @@ def threshold(**changes: Any) -> ThresholdPruning:
         "penalty": None,
     }
     return ThresholdPruning(**settings | changes)
-
-
-def lasso(**changes: Any) -> LassoPruning:
-    settings: dict[str, Any] = {
-        "method": "group_lasso",
-        "select": select(),
-        "block": [2, 2],
-        "penalty": None,
-        "final_threshold": 0.0,
-        "start": 0.1,
-        "end": 0.5,
-    }
-    return LassoPruning(**settings | changes)

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from asr.errors import InputError
-from asr.sparsity.gradual import GradualPruning, highest, nearest
+from asr.sparsity.gradual import highest, nearest
 from asr.sparsity.lasso import LassoPruning
 from asr.sparsity.penalty import Penalty
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.selection import Selection
-from asr.sparsity.threshold import ThresholdPruning
 from asr.sparsity.zeros import zeros_by_matrix
+from tests.sparsity import plain
 
 ALL = Selection(["weight"], "separate", False)
 NAME = "weight_ih_l0"
@@ -26,43 +26,15 @@ def matrix(rows: int, columns: int, seed: int = 0) -> nn.Parameter:
 
 
 def gradual(weights: dict[str, nn.Parameter], **changes: object) -> Pruner:
-    arguments = {
-        "method": "gradual_block",
-        "select": ALL,
-        "block": [2, 2],
-        "sparsity": 0.9,
-        "exceptions": [],
-        "score": "max",
-        "start": 0.1,
-        "end": 0.5,
-        "frequency": 0.05,
-        "regrow": 0.0,
-    }
-    method = GradualPruning(**{**arguments, **changes})  # type: ignore[arg-type]
+    method = plain.gradual(**{"select": ALL, "block": [2, 2], **changes})
     return method.pruner(weights, total_steps=100, epochs=10)
 
 
-def threshold(weights: dict[str, nn.Parameter], **changes: object) -> Pruner:
-    dense = changes.pop("dense", None)
-    arguments = {
-        "method": "block_pruning",
-        "select": ALL,
-        "block": [2, 3],
-        "threshold": "calibrated",
-        "sparsity": 0.8,
-        "exceptions": [],
-        "dense_run": None,
-        "q": None,
-        "start": 0.1,
-        "ramp": 0.25,
-        "end": 0.5,
-        "start_slope": None,
-        "ramp_slope": 1.5,
-        "frequency": 0.05,
-        "penalty": None,
-    }
-    method = ThresholdPruning(**{**arguments, **changes})  # type: ignore[arg-type]
-    return method.pruner(weights, total_steps=200, epochs=10, dense=dense)  # type: ignore[arg-type]
+def threshold(
+    weights: dict[str, nn.Parameter], *, dense: dict[str, Tensor] | None = None, **changes: object
+) -> Pruner:
+    method = plain.threshold(**{"select": ALL, "block": [2, 3], **changes})
+    return method.pruner(weights, total_steps=200, epochs=10, dense=dense)
 
 
 def walk(pruner: Pruner, weights: dict[str, nn.Parameter], steps: int, lr: float = 0.1) -> None:
