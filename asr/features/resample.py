@@ -43,15 +43,11 @@ def resample_tensor(waveform: Tensor, original: int, target: int) -> Tensor:
     divisor = gcd(original, target)
     groups, width, stride = _filters(original // divisor, target // divisor)
     padded = functional.pad(waveform, (width, width + stride))
-    if len(groups) == 1:
-        phases = functional.conv1d(padded[None, None], groups[0][1].T[:, None], stride=stride)[0].T
-    else:
-        rows = len(waveform) // stride + 1
-        phases = torch.cat(
-            [padded[first:].unfold(0, len(taps), stride)[:rows] @ taps for first, taps in groups], 1
-        )  # (N / stride, target)
+    rows = len(waveform) // stride + 1
+    # As products: a convolution is prepared anew for every length, at several times its cost.
+    phases = [padded[first:].unfold(0, len(taps), stride)[:rows] @ taps for first, taps in groups]
     # torchaudio takes the ceiling in float32, which is off by one for recordings of minutes.
-    return phases.reshape(-1)[: resampled_samples(len(waveform), original, target)]
+    return torch.cat(phases, 1).reshape(-1)[: resampled_samples(len(waveform), original, target)]
 
 
 @lru_cache(maxsize=64)
@@ -71,8 +67,6 @@ def _filters(original: int, target: int) -> tuple[list[tuple[int, Tensor]], int,
         )
     transform: Any = Resample(original, target)
     kernel: Tensor = transform.kernel[:, 0]  # (target, taps)
-    if target <= _GROUP:
-        return [(0, kernel.T.contiguous())], transform.width, original
     groups = []
     for filters in torch.split(kernel, _GROUP):
         used = torch.nonzero(filters.abs().amax(0))[:, 0]
