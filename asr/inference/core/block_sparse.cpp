@@ -1,0 +1,738 @@
+// Block-sparse products and recurrences over time, for one thread, behind a plain C interface.
+//
+// Compiled once for each instruction set (see hatch_build.py); asr/inference/kernel.py chooses
+// among the libraries, makes the packings and holds their bounds.
+//
+// A packed matrix is a list of strips from top to bottom, each a few rows high, with the blocks
+// of its rows from left to right. Two packings of the same matrix exist:
+//   lanes:  for a product with one vector. A tile fills a register with `tile_rows` rows by
+//           `tile_columns` columns; a strip's sums stay in registers until its last block.
+//   panel:  for a product with up to 32 vectors, laid out as (columns, vectors). Weights are
+//           broadcast, `tile_rows` x 32 sums stay in registers.
+// A strip is stored as a whole register, or as `tile_rows` rows, even where the matrix has fewer:
+// what lies beyond its rows is overwritten by the next strip, and buffers end in a margin.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+constexpr int kColumns = 32;  // vectors in a panel
+constexpr int kMargin = 64;   // floats behind every buffer that is read or written by registers
+
+template <int N> struct VectorOf;
+template <> struct VectorOf<4> {
+  typedef float F __attribute__((vector_size(16)));
+  typedef int32_t I __attribute__((vector_size(16)));
+};
+template <> struct VectorOf<8> {
+  typedef float F __attribute__((vector_size(32)));
+  typedef int32_t I __attribute__((vector_size(32)));
+};
+template <> struct VectorOf<16> {
+  typedef float F __attribute__((vector_size(64)));
+  typedef int32_t I __attribute__((vector_size(64)));
+};
+template <int N> using Vec = typename VectorOf<N>::F;
+template <int N> using Int = typename VectorOf<N>::I;
+
+template <int N> inline Vec<N> load(const float* p) {
+  Vec<N> v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <int N> inline void store(float* p, Vec<N> v) { std::memcpy(p, &v, sizeof v); }
+template <int N> inline Vec<N> all(float value) { return Vec<N>{} + value; }
+
+}  // namespace
+
+extern "C" {
+
+enum WeightType : int32_t { kFloat = 0, kHalf = 1, kInt8 = 2 };
+enum Cell : int32_t { kGru = 0, kLstm = 1, kTanh = 2, kClippedRelu = 3 };
+
+struct Packed {
+  const void* weights;
+  const float* scales;       // int8: one a block, in the order of `columns`
+  const int32_t* starts;     // strips + 1: where each strip's blocks begin
+  const int32_t* columns;    // first column of each block
+  const int32_t* first_row;  // of each strip
+  int32_t strips, tile_rows, tile_columns;
+  int32_t tiles;  // in a block of a strip; the panel's are single columns
+  int32_t weight_type;
+  int32_t rows;
+  int32_t reach;  // columns of the right-most block's end
+};
+
+struct Layer {
+  Packed input_panel, input_lanes, recurrent_panel, recurrent_lanes;  // no weights: not packed
+  const float* input_bias;      // (gates * hidden) and a margin
+  const float* recurrent_bias;  // the same, inside the reset gate's product
+  int32_t cell, gates, hidden, inputs;
+};
+
+}  // extern "C"
+
+namespace {
+
+// ---- One vector -------------------------------------------------------------------------------
+
+template <int L, int CL> inline Vec<L> repeat(const float* x) {
+  if constexpr (CL == L) return load<L>(x);
+  if constexpr (CL == 1) return all<L>(*x);
+#if defined(__AVX512F__)
+  if constexpr (L == 16 && CL == 2) {
+    double pair;
+    std::memcpy(&pair, x, 8);
+    return (Vec<L>)_mm512_set1_pd(pair);
+  }
+  if constexpr (L == 16 && CL == 4) return (Vec<L>)_mm512_broadcast_f32x4(_mm_loadu_ps(x));
+  if constexpr (L == 16 && CL == 8) return (Vec<L>)_mm512_broadcast_f32x8(_mm256_loadu_ps(x));
+#elif defined(__AVX2__)
+  if constexpr (L == 8 && CL == 2) {
+    double pair;
+    std::memcpy(&pair, x, 8);
+    return (Vec<L>)_mm256_set1_pd(pair);
+  }
+  if constexpr (L == 8 && CL == 4) return (Vec<L>)_mm256_broadcastsi128_si256(
+      _mm_castps_si128(_mm_loadu_ps(x)));
+#endif
+  Vec<L> v;
+  for (int i = 0; i < L; ++i) v[i] = x[i % CL];
+  return v;
+}
+
+inline float from_half(uint16_t half) {
+  const uint32_t sign = uint32_t(half & 0x8000) << 16, exponent = (half >> 10) & 31;
+  const uint32_t mantissa = half & 1023;
+  uint32_t bits;
+  if (exponent == 31) {
+    bits = sign | 0x7f800000 | (mantissa << 13);
+  } else if (exponent) {
+    bits = sign | ((exponent + 112) << 23) | (mantissa << 13);
+  } else {
+    const float magnitude = float(mantissa) * (1.0f / 16777216.0f);
+    std::memcpy(&bits, &magnitude, 4);
+    bits |= sign;
+  }
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+
+template <int L> inline Vec<L> widen(const float* w) { return load<L>(w); }
+
+template <int L> inline Vec<L> widen(const uint16_t* w) {
+#if defined(__AVX512F__)
+  if constexpr (L == 16)
+    return (Vec<L>)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
+#elif defined(__AVX2__) && defined(__F16C__)
+  if constexpr (L == 8)
+    return (Vec<L>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
+#endif
+  Vec<L> v;
+  for (int i = 0; i < L; ++i) v[i] = from_half(w[i]);
+  return v;
+}
+
+template <int L> inline Vec<L> widen(const int8_t* w) {
+#if defined(__AVX512F__)
+  if constexpr (L == 16)
+    return (Vec<L>)_mm512_cvtepi32_ps(
+        _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w))));
+#elif defined(__AVX2__)
+  if constexpr (L == 8)
+    return (Vec<L>)_mm256_cvtepi32_ps(
+        _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(w))));
+#endif
+  Vec<L> v;
+  for (int i = 0; i < L; ++i) v[i] = float(w[i]);
+  return v;
+}
+
+// Lane r * CL + c holds row r, column c: the sum over c of every row, rows first.
+template <int L, int CL> inline Vec<L> fold(Vec<L> v) {
+  if constexpr (CL > 1) {
+    Int<L> first;
+    for (int i = 0; i < L; ++i) first[i] = (i * CL) % L;
+    for (int step = 1; step < CL; step *= 2) {
+      Int<L> partner;
+      for (int i = 0; i < L; ++i) partner[i] = i ^ step;
+      v += __builtin_shuffle(v, partner);
+    }
+    v = __builtin_shuffle(v, first);
+  }
+  return v;
+}
+
+// Four sums at once hide the latency of multiply-add; `TC` tiles a block, 0 if any number.
+template <class W, int CL, int TC>
+void lanes_product(const Packed& m, const float* bias, const float* x, float* y) {
+  constexpr int L = kLanes;
+  constexpr int group = TC == 1 ? 4 : TC == 2 ? 2 : 1;  // blocks at a time
+  const int tiles = TC ? TC : m.tiles;
+  const W* w = static_cast<const W*>(m.weights);
+  const int32_t* column = m.columns;
+  for (int s = 0; s < m.strips; ++s) {
+    const int32_t* end = m.columns + m.starts[s + 1];
+    Vec<L> a0{}, a1{}, a2{}, a3{};
+    if constexpr (TC == 1 || TC == 2) {
+      for (; column + group <= end; column += group) {
+        const float* xs[4];
+        for (int g = 0; g < 4; ++g) xs[g] = x + column[g / TC] + (g % TC) * CL;
+        a0 += widen<L>(w) * repeat<L, CL>(xs[0]);
+        a1 += widen<L>(w + L) * repeat<L, CL>(xs[1]);
+        a2 += widen<L>(w + 2 * L) * repeat<L, CL>(xs[2]);
+        a3 += widen<L>(w + 3 * L) * repeat<L, CL>(xs[3]);
+        w += 4 * L;
+      }
+    }
+    for (; column < end; ++column) {
+      const float* xs = x + *column;
+      int t = 0;
+      if constexpr (TC == 0 || TC >= 4) {
+        for (; t + 4 <= tiles; t += 4) {
+          a0 += widen<L>(w) * repeat<L, CL>(xs);
+          a1 += widen<L>(w + L) * repeat<L, CL>(xs + CL);
+          a2 += widen<L>(w + 2 * L) * repeat<L, CL>(xs + 2 * CL);
+          a3 += widen<L>(w + 3 * L) * repeat<L, CL>(xs + 3 * CL);
+          w += 4 * L;
+          xs += 4 * CL;
+        }
+      }
+      for (; t < tiles; ++t) {
+        a0 += widen<L>(w) * repeat<L, CL>(xs);
+        w += L;
+        xs += CL;
+      }
+    }
+    Vec<L> sum = fold<L, CL>((a0 + a1) + (a2 + a3));
+    const int row = m.first_row[s];
+    if (bias) sum += load<L>(bias + row);
+    store<L>(y + row, sum);
+  }
+}
+
+template <int CL>
+void lanes_product_int8(const Packed& m, const float* bias, const float* x, float* y) {
+  constexpr int L = kLanes;
+  const int8_t* w = static_cast<const int8_t*>(m.weights);
+  for (int s = 0; s < m.strips; ++s) {
+    Vec<L> sum{};
+    for (int b = m.starts[s]; b < m.starts[s + 1]; ++b) {
+      const float* xs = x + m.columns[b];
+      Vec<L> a0{}, a1{};
+      int t = 0;
+      for (; t + 2 <= m.tiles; t += 2) {
+        a0 += widen<L>(w) * repeat<L, CL>(xs);
+        a1 += widen<L>(w + L) * repeat<L, CL>(xs + CL);
+        w += 2 * L;
+        xs += 2 * CL;
+      }
+      if (t < m.tiles) {
+        a0 += widen<L>(w) * repeat<L, CL>(xs);
+        w += L;
+      }
+      sum += (a0 + a1) * all<L>(m.scales[b]);
+    }
+    sum = fold<L, CL>(sum);
+    const int row = m.first_row[s];
+    if (bias) sum += load<L>(bias + row);
+    store<L>(y + row, sum);
+  }
+}
+
+template <class W, int CL>
+void lanes_by_tiles(const Packed& m, const float* bias, const float* x, float* y) {
+  switch (m.tiles) {
+    case 1: return lanes_product<W, CL, 1>(m, bias, x, y);
+    case 2: return lanes_product<W, CL, 2>(m, bias, x, y);
+    case 4: return lanes_product<W, CL, 4>(m, bias, x, y);
+    case 8: return lanes_product<W, CL, 8>(m, bias, x, y);
+    case 16: return lanes_product<W, CL, 16>(m, bias, x, y);
+    default: return lanes_product<W, CL, 0>(m, bias, x, y);
+  }
+}
+
+template <int CL> void lanes_by_type(const Packed& m, const float* b, const float* x, float* y) {
+  switch (m.weight_type) {
+    case kFloat: return lanes_by_tiles<float, CL>(m, b, x, y);
+    case kHalf: return lanes_by_tiles<uint16_t, CL>(m, b, x, y);
+    default: return lanes_product_int8<CL>(m, b, x, y);
+  }
+}
+
+// y = W x + bias; `x` has m.reach values and a margin of zeros, `y` m.rows values and a margin.
+void multiply_vector(const Packed& m, const float* bias, const float* x, float* y) {
+  switch (m.tile_columns) {
+    case 1: return lanes_by_type<1>(m, bias, x, y);
+    case 2: return lanes_by_type<2>(m, bias, x, y);
+    case 4: return lanes_by_type<4>(m, bias, x, y);
+    case 8:
+      if constexpr (kLanes >= 8) return lanes_by_type<8>(m, bias, x, y);
+      break;
+    case 16:
+      if constexpr (kLanes >= 16) return lanes_by_type<16>(m, bias, x, y);
+      break;
+  }
+}
+
+// ---- A panel of vectors -------------------------------------------------------------------------
+
+// How a column of the matrix finds its row of the panel.
+struct Rows {
+  int64_t pitch;
+  inline const float* operator()(const float* x, int64_t column) const {
+    return x + column * pitch;
+  }
+};
+struct Table {
+  const int64_t* offsets;
+  inline const float* operator()(const float* x, int64_t column) const {
+    return x + offsets[column];
+  }
+};
+
+template <int MR, int N, int NV, class Address>
+void panel_columns(const Packed& m, const float* bias, Address address, const float* x, float* y,
+                   int64_t pitch) {
+  const float* w = static_cast<const float*>(m.weights);
+  for (int s = 0; s < m.strips; ++s) {
+    const int row = m.first_row[s];
+    Vec<N> sums[MR][NV];
+    for (int r = 0; r < MR; ++r)
+      for (int v = 0; v < NV; ++v) sums[r][v] = all<N>(bias ? bias[row + r] : 0.0f);
+    for (int b = m.starts[s]; b < m.starts[s + 1]; ++b) {
+      const int first = m.columns[b];
+      for (int c = 0; c < m.tiles; ++c, w += MR) {
+        const float* from = address(x, first + c);
+        Vec<N> xs[NV];
+        for (int v = 0; v < NV; ++v) xs[v] = load<N>(from + v * N);
+#pragma GCC unroll 8
+        for (int r = 0; r < MR; ++r)
+          for (int v = 0; v < NV; ++v) sums[r][v] += all<N>(w[r]) * xs[v];
+      }
+    }
+    for (int r = 0; r < MR; ++r)
+      for (int v = 0; v < NV; ++v) store<N>(y + (row + r) * pitch + v * N, sums[r][v]);
+  }
+}
+
+template <int MR, class Address>
+void panel_by_width(const Packed& m, const float* bias, Address address, const float* x, float* y,
+                    int64_t pitch, int columns) {
+  constexpr int N = kLanes;
+#if defined(__AVX512F__)
+  if (columns == 32) return panel_columns<MR, N, 2>(m, bias, address, x, y, pitch);
+  if (columns == 16) return panel_columns<MR, N, 1>(m, bias, address, x, y, pitch);
+  return panel_columns<MR, 8, 1>(m, bias, address, x, y, pitch);
+#else
+  constexpr int NV = MR == 8 ? 1 : 2;  // 16 registers
+  for (int c = 0; c < columns; c += N * NV)
+    panel_columns<MR, N, NV>(m, bias, address, x + c, y + c, pitch);
+#endif
+}
+
+// Y = W X + bias; X (m.reach, columns) as `address` says, Y (m.rows and tile_rows more, pitch).
+template <class Address>
+void multiply_panel(const Packed& m, const float* bias, Address address, const float* x, float* y,
+                    int64_t pitch, int columns) {
+  switch (m.tile_rows) {
+    case 8: return panel_by_width<8>(m, bias, address, x, y, pitch, columns);
+    case 4: return panel_by_width<4>(m, bias, address, x, y, pitch, columns);
+    case 2: return panel_by_width<2>(m, bias, address, x, y, pitch, columns);
+    default: return panel_by_width<1>(m, bias, address, x, y, pitch, columns);
+  }
+}
+
+// ---- Transposition ------------------------------------------------------------------------------
+
+// (16, 16) from rows `pitch` apart to the 16 rows of `to`; a null row is dropped.
+inline void transpose16(const float* from, int64_t pitch, float* const* to, int64_t at) {
+#if defined(__AVX512F__)
+  __m512 r[16], t[16];
+  for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(from + i * pitch);
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_castpd_ps(
+        _mm512_unpacklo_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+    r[i + 1] = _mm512_castpd_ps(
+        _mm512_unpackhi_pd(_mm512_castps_pd(t[i]), _mm512_castps_pd(t[i + 2])));
+    r[i + 2] = _mm512_castpd_ps(
+        _mm512_unpacklo_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+    r[i + 3] = _mm512_castpd_ps(
+        _mm512_unpackhi_pd(_mm512_castps_pd(t[i + 1]), _mm512_castps_pd(t[i + 3])));
+  }
+  // r[4 g + c], 128-bit lane q: rows 4 g .. 4 g + 3 of column 4 q + c.
+  for (int c = 0; c < 4; ++c) {
+    const __m512 low01 = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88);   // lanes 0, 2 of each
+    const __m512 high01 = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd);  // lanes 1, 3 of each
+    const __m512 low23 = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
+    const __m512 high23 = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
+    if (to[c]) _mm512_storeu_ps(to[c] + at, _mm512_shuffle_f32x4(low01, low23, 0x88));
+    if (to[8 + c]) _mm512_storeu_ps(to[8 + c] + at, _mm512_shuffle_f32x4(low01, low23, 0xdd));
+    if (to[4 + c]) _mm512_storeu_ps(to[4 + c] + at, _mm512_shuffle_f32x4(high01, high23, 0x88));
+    if (to[12 + c])
+      _mm512_storeu_ps(to[12 + c] + at, _mm512_shuffle_f32x4(high01, high23, 0xdd));
+  }
+#else
+  for (int c = 0; c < 16; ++c)
+    if (to[c])
+      for (int i = 0; i < 16; ++i) to[c][at + i] = from[i * pitch + c];
+#endif
+}
+
+// Columns of `panel` (rows, pitch) to `count` rows of output, of which null ones are dropped.
+void scatter(const float* panel, int64_t pitch, int rows, float* const* to, int count) {
+  int first = 0;
+  if (count % 16 == 0)
+    for (; first + 16 <= rows; first += 16)
+      for (int c = 0; c < count; c += 16)
+        transpose16(panel + first * pitch + c, pitch, to + c, first);
+  for (int c = 0; c < count; ++c)
+    if (to[c])
+      for (int i = first; i < rows; ++i) to[c][i] = panel[i * pitch + c];
+}
+
+// Up to 32 vectors of `size` values, null for zeros, to a panel (size, 32).
+void gather(const float* const* from, int count, int size, float* panel) {
+  for (int k = 0; k < size; k += 16) {
+    const int some = std::min(16, size - k);
+    for (int first = 0; first < kColumns; first += 16) {
+      float rows[16][16];
+      for (int j = 0; j < 16; ++j) {
+        const float* row = first + j < count ? from[first + j] : nullptr;
+        if (row && some == 16) {
+          std::memcpy(rows[j], row + k, sizeof rows[j]);
+        } else {
+          std::memset(rows[j], 0, sizeof rows[j]);
+          if (row) std::memcpy(rows[j], row + k, sizeof(float) * some);
+        }
+      }
+      float* to[16];
+      for (int i = 0; i < 16; ++i)
+        to[i] = i < some ? panel + int64_t(k + i) * kColumns + first : nullptr;
+      transpose16(rows[0], 16, to, 0);
+    }
+  }
+}
+
+// ---- Gates --------------------------------------------------------------------------------------
+
+// 1 / (1 + exp(-x)). exp2 by a polynomial on [-0.5, 0.5] (Taylor's to degree 6: 1e-7 relative).
+template <int N> inline Vec<N> sigmoid(Vec<N> x) {
+  Vec<N> t = x * -1.44269504f;
+  t = t > 126.0f ? all<N>(126.0f) : t;
+  t = t < -126.0f ? all<N>(-126.0f) : t;
+  const Vec<N> rounder = all<N>(12582912.0f);
+  const Vec<N> whole = (t + rounder) - rounder;
+  const Vec<N> f = t - whole;
+  Vec<N> p = all<N>(1.5403530e-4f);
+  p = p * f + 1.3333558e-3f;
+  p = p * f + 9.6181291e-3f;
+  p = p * f + 5.5504109e-2f;
+  p = p * f + 2.4022651e-1f;
+  p = p * f + 6.9314718e-1f;
+  p = p * f + 1.0f;
+  const Int<N> bits = (__builtin_convertvector(whole, Int<N>) + 127) << 23;
+  const Vec<N> denominator = p * (Vec<N>)bits + 1.0f;
+#if defined(__AVX512F__)
+  if constexpr (N == 16) {
+    const Vec<N> guess = (Vec<N>)_mm512_rcp14_ps((__m512)denominator);
+    return guess * (2.0f - denominator * guess);
+  }
+#endif
+  return 1.0f / denominator;
+}
+
+template <int N> inline Vec<N> hyperbolic(Vec<N> x) { return 2.0f * sigmoid<N>(2.0f * x) - 1.0f; }
+
+// One register of units: `a`, `p` are drive and recurrent product of the first gate, the others
+// follow `gate` floats apart. Returns h'; LSTM's cell state is updated.
+template <int N, int C>
+inline Vec<N> unit(const float* a, int64_t a_gate, const float* p, int64_t p_gate, Vec<N> h,
+                   float* cell) {
+  const auto sum = [&](int gate) { return load<N>(a + gate * a_gate) + load<N>(p + gate * p_gate); };
+  if constexpr (C == kGru) {
+    const Vec<N> r = sigmoid<N>(sum(0)), z = sigmoid<N>(sum(1));
+    const Vec<N> n =
+        hyperbolic<N>(load<N>(a + 2 * a_gate) + r * load<N>(p + 2 * p_gate));
+    return n + z * (h - n);
+  } else if constexpr (C == kLstm) {
+    const Vec<N> i = sigmoid<N>(sum(0)), f = sigmoid<N>(sum(1)), g = hyperbolic<N>(sum(2));
+    const Vec<N> o = sigmoid<N>(sum(3));
+    const Vec<N> c = f * load<N>(cell) + i * g;
+    store<N>(cell, c);
+    return o * hyperbolic<N>(c);
+  } else if constexpr (C == kTanh) {
+    return hyperbolic<N>(sum(0));
+  } else {
+    Vec<N> v = sum(0);
+    v = v < 0.0f ? Vec<N>{} : v;
+    return v > 20.0f ? all<N>(20.0f) : v;
+  }
+}
+
+// ---- Time ---------------------------------------------------------------------------------------
+
+struct Sequences {
+  const float* x;
+  int64_t x_time, x_batch;  // floats from one frame, or utterance, to the next
+  float* y;
+  int64_t y_time, y_batch;
+  const int64_t* lengths;
+  float* state;  // (batch, hidden), in and out, or null: from zero
+  float* cell;
+  int reverse;
+
+  int64_t frame(int64_t step, int b) const { return reverse ? lengths[b] - 1 - step : step; }
+  const float* input(int64_t step, int b) const {
+    return step < lengths[b] ? x + frame(step, b) * x_time + b * x_batch : nullptr;
+  }
+  float* output(int64_t step, int b) const {
+    return step < lengths[b] ? y + frame(step, b) * y_time + b * y_batch : nullptr;
+  }
+};
+
+using Buffer = std::vector<float>;
+
+inline int64_t padded(int64_t size) { return (size + 15) / 16 * 16; }
+
+// One utterance: each step's recurrent product is one with a vector.
+template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
+  const int hidden = layer.hidden, rows = layer.gates * hidden;
+  const int64_t length = s.lengths[b], pitch = padded(rows);
+  // Few steps, as in streaming, do not fill a panel.
+  const bool by_panel = !layer.input_lanes.weights || length > 4;
+  Buffer h(std::max(hidden, layer.recurrent_lanes.reach) + kMargin), cell(hidden + kMargin);
+  Buffer product(rows + kMargin), drives((by_panel ? kColumns : 1) * pitch + kMargin);
+  Buffer x, panel;
+  if (by_panel) {
+    x.resize(size_t(std::max(layer.input_panel.reach, layer.inputs)) * kColumns);
+    panel.resize((pitch + 16) * kColumns);
+  } else {
+    x.resize(std::max(layer.input_lanes.reach, layer.inputs) + kMargin);
+  }
+  if (s.state) std::copy_n(s.state + int64_t(b) * hidden, hidden, h.data());
+  if (s.cell) std::copy_n(s.cell + int64_t(b) * hidden, hidden, cell.data());
+  const int block = by_panel ? kColumns : 1;
+  for (int64_t first = 0; first < length; first += block) {
+    const int steps = int(std::min<int64_t>(block, length - first));
+    if (by_panel) {
+      const float* from[kColumns];
+      float* to[kColumns];
+      for (int j = 0; j < kColumns; ++j) {
+        from[j] = s.input(first + j, b);
+        to[j] = j < steps ? drives.data() + j * pitch : nullptr;
+      }
+      gather(from, kColumns, layer.inputs, x.data());
+      multiply_panel(layer.input_panel, layer.input_bias, Rows{kColumns}, x.data(), panel.data(),
+                     kColumns, kColumns);
+      scatter(panel.data(), kColumns, rows, to, kColumns);
+    } else {
+      std::copy_n(s.input(first, b), layer.inputs, x.data());
+      multiply_vector(layer.input_lanes, layer.input_bias, x.data(), drives.data());
+    }
+    for (int j = 0; j < steps; ++j) {
+      multiply_vector(layer.recurrent_lanes, layer.recurrent_bias, h.data(), product.data());
+      const float* a = drives.data() + j * pitch;
+      for (int i = 0; i < hidden; i += kLanes) {
+        const Vec<kLanes> state = load<kLanes>(h.data() + i);
+        store<kLanes>(h.data() + i, unit<kLanes, C>(a + i, hidden, product.data() + i, hidden,
+                                                    state, cell.data() + i));
+      }
+      std::fill_n(h.data() + hidden, kLanes, 0.0f);  // the last register reached beyond
+      std::copy_n(h.data(), hidden, s.output(first + j, b));
+    }
+  }
+  if (s.state) std::copy_n(h.data(), hidden, s.state + int64_t(b) * hidden);
+  if (s.cell) std::copy_n(cell.data(), hidden, s.cell + int64_t(b) * hidden);
+}
+
+// Up to `Lanes` utterances side by side, each in a lane of the registers.
+template <int C, int Lanes>
+void run_together(const Layer& layer, const Sequences& s, const int* chosen, int count) {
+  constexpr int N = std::min(Lanes, kLanes);
+  constexpr int block = kColumns / Lanes;  // steps whose drives are one panel
+  const int hidden = layer.hidden, rows = layer.gates * hidden;
+  int64_t longest = 0;
+  for (int j = 0; j < count; ++j) longest = std::max(longest, s.lengths[chosen[j]]);
+  Buffer h(size_t(std::max(hidden, layer.recurrent_panel.reach)) * Lanes);
+  Buffer cell(size_t(hidden) * Lanes), product(size_t(rows + 16) * Lanes);
+  Buffer drives(size_t(rows + 16) * kColumns);
+  Buffer x(size_t(std::max(layer.input_panel.reach, layer.inputs)) * kColumns);
+  for (int j = 0; j < count; ++j)
+    for (int i = 0; i < hidden; ++i) {
+      if (s.state) h[size_t(i) * Lanes + j] = s.state[int64_t(chosen[j]) * hidden + i];
+      if (s.cell) cell[size_t(i) * Lanes + j] = s.cell[int64_t(chosen[j]) * hidden + i];
+    }
+  for (int64_t first = 0; first < longest; first += block) {
+    const float* from[kColumns] = {};
+    for (int step = 0; step < block; ++step)
+      for (int j = 0; j < count; ++j)
+        from[step * Lanes + j] = s.input(first + step, chosen[j]);
+    gather(from, kColumns, layer.inputs, x.data());
+    multiply_panel(layer.input_panel, layer.input_bias, Rows{kColumns}, x.data(), drives.data(),
+                   kColumns, kColumns);
+    for (int step = 0; step < block && first + step < longest; ++step) {
+      multiply_panel(layer.recurrent_panel, layer.recurrent_bias, Rows{Lanes}, h.data(),
+                     product.data(), Lanes, Lanes);
+      for (int i = 0; i < hidden; ++i)
+        for (int v = 0; v < Lanes; v += N) {
+          const int64_t at = int64_t(i) * Lanes + v;
+          const float* a = drives.data() + int64_t(i) * kColumns + step * Lanes + v;
+          store<N>(h.data() + at,
+                   unit<N, C>(a, int64_t(hidden) * kColumns, product.data() + at,
+                              int64_t(hidden) * Lanes, load<N>(h.data() + at), cell.data() + at));
+        }
+      float* to[Lanes] = {};
+      for (int j = 0; j < count; ++j) to[j] = s.output(first + step, chosen[j]);
+      scatter(h.data(), Lanes, hidden, to, Lanes);
+      for (int j = 0; j < count; ++j)
+        if (first + step + 1 == s.lengths[chosen[j]])
+          for (int i = 0; i < hidden; ++i) {
+            if (s.state) s.state[int64_t(chosen[j]) * hidden + i] = h[size_t(i) * Lanes + j];
+            if (s.cell) s.cell[int64_t(chosen[j]) * hidden + i] = cell[size_t(i) * Lanes + j];
+          }
+    }
+  }
+}
+
+template <int C> void run(const Layer& layer, const Sequences& s, int batch) {
+  std::vector<int> order(batch);
+  for (int b = 0; b < batch; ++b) order[b] = b;
+  // Of similar length together, so that no lane idles for long.
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return s.lengths[a] > s.lengths[b]; });
+  for (int at = 0; at < batch;) {
+    const int left = batch - at;
+    if (left > 16) {
+      run_together<C, 32>(layer, s, order.data() + at, std::min(left, 32));
+      at += std::min(left, 32);
+    } else if (left > 8) {
+      run_together<C, 16>(layer, s, order.data() + at, left);
+      at = batch;
+    } else if (left > 4) {
+      run_together<C, 8>(layer, s, order.data() + at, left);
+      at = batch;
+    } else {
+      run_alone<C>(layer, s, order[at]);
+      ++at;
+    }
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+// 0 portable, 1 AVX2 with FMA and F16C, 2 AVX-512 (F, BW, DQ, VL): what this processor has.
+int32_t block_sparse_processor() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("bmi2");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return avx2 && avx512 ? 2 : avx2 ? 1 : 0;
+#else
+  return 0;
+#endif
+}
+
+int32_t block_sparse_lanes() { return kLanes; }
+
+// Sizes of the structures, which the caller compares with its own.
+int32_t block_sparse_packed_size() { return sizeof(Packed); }
+int32_t block_sparse_layer_size() { return sizeof(Layer); }
+
+// y (count, y_pitch) = x (count, x_pitch) W' + bias. 0, or 1 without memory.
+int32_t block_sparse_multiply(const Packed* panel, const Packed* lanes, const float* bias,
+                              int32_t inputs, const float* x, int64_t x_pitch, float* y,
+                              int64_t y_pitch, int64_t count) try {
+  if (count <= 4 && lanes->weights) {
+    Buffer in(std::max(lanes->reach, inputs) + kMargin), out(lanes->rows + kMargin);
+    for (int64_t i = 0; i < count; ++i) {
+      std::copy_n(x + i * x_pitch, inputs, in.data());
+      multiply_vector(*lanes, bias, in.data(), out.data());
+      std::copy_n(out.data(), lanes->rows, y + i * y_pitch);
+    }
+    return 0;
+  }
+  Buffer in(size_t(std::max(panel->reach, inputs)) * kColumns);
+  Buffer out(size_t(panel->rows + 16) * kColumns);
+  for (int64_t first = 0; first < count; first += kColumns) {
+    const int some = int(std::min<int64_t>(kColumns, count - first));
+    const float* from[kColumns] = {};
+    float* to[kColumns] = {};
+    for (int j = 0; j < some; ++j) {
+      from[j] = x + (first + j) * x_pitch;
+      to[j] = y + (first + j) * y_pitch;
+    }
+    gather(from, kColumns, inputs, in.data());
+    multiply_panel(*panel, bias, Rows{kColumns}, in.data(), out.data(), kColumns, kColumns);
+    scatter(out.data(), kColumns, panel->rows, to, kColumns);
+  }
+  return 0;
+} catch (const std::bad_alloc&) {
+  return 1;
+}
+
+// Output (channels, rows, y_pitch) of a convolution whose input was padded and cut by the caller:
+// the weight of matrix column k meets x + offsets[k], `row_step` floats on for each output row.
+// Whole panels of 32 times are read and written.
+int32_t block_sparse_convolve(const Packed* panel, const float* bias, const int64_t* offsets,
+                              const float* x, int64_t row_step, float* y, int64_t y_pitch,
+                              int64_t rows, int64_t times, float clip) try {
+  const int channels = panel->rows;
+  Buffer out(size_t(channels + 16) * kColumns);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t t = 0; t < times; t += kColumns) {
+      multiply_panel(*panel, bias, Table{offsets}, x + row * row_step + t, out.data(), kColumns,
+                     kColumns);
+      for (int c = 0; c < channels; ++c) {
+        float* to = y + (c * rows + row) * y_pitch + t;
+        for (int j = 0; j < kColumns; ++j)
+          to[j] = std::min(std::max(out[size_t(c) * kColumns + j], 0.0f), clip);
+      }
+    }
+  return 0;
+} catch (const std::bad_alloc&) {
+  return 1;
+}
+
+// One direction of a recurrent layer over a padded batch; frames beyond a length are not touched.
+int32_t block_sparse_recur(const Layer* layer, const float* x, int64_t x_time, int64_t x_batch,
+                           float* y, int64_t y_time, int64_t y_batch, const int64_t* lengths,
+                           int32_t batch, int32_t reverse, float* state, float* cell) try {
+  const Sequences s{x, x_time, x_batch, y, y_time, y_batch, lengths, state, cell, reverse};
+  switch (layer->cell) {
+    case kGru: run<kGru>(*layer, s, batch); break;
+    case kLstm: run<kLstm>(*layer, s, batch); break;
+    case kTanh: run<kTanh>(*layer, s, batch); break;
+    default: run<kClippedRelu>(*layer, s, batch); break;
+  }
+  return 0;
+} catch (const std::bad_alloc&) {
+  return 1;
+}
+
+}  // extern "C"

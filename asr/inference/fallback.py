@@ -1,0 +1,115 @@
+"""The same layers in numpy, for machines on which the kernel could not be built."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from asr.inference.block_sparse_matrix import BlockSparseMatrix
+from asr.inference.layers import CLIP, ConvolutionWeights, Direction
+
+
+class Numpy:
+    """Products over the stored blocks only, a row of blocks at a time; many times slower."""
+
+    name = "numpy"
+
+    def product(self, matrix: BlockSparseMatrix, bias: NDArray | None = None) -> "_Product":
+        """x (N, K) to x W' + bias (N, R)."""
+        return _Product(matrix, bias)
+
+    def recurrence(self, direction: Direction) -> "_Recurrence":
+        """One direction of a layer, ready to run."""
+        return _Recurrence(direction)
+
+    def convolution(self, weights: ConvolutionWeights) -> "_Convolution":
+        """A convolution, ready to run."""
+        return _Convolution(weights)
+
+
+class _Product:
+    def __init__(self, matrix: BlockSparseMatrix, bias: NDArray | None) -> None:
+        self._matrix, self._blocks = matrix, matrix.weights()
+        counts = matrix.counts.astype(np.int64)
+        self._filled = np.flatnonzero(counts)
+        # Where the blocks of each row that has some begin.
+        self._starts = (np.cumsum(counts) - counts)[self._filled]
+        self._bias = np.float32(0) if bias is None else np.asarray(bias, np.float32)
+
+    def __call__(self, x: NDArray) -> NDArray[np.float32]:
+        (outputs, inputs), (rows, columns) = self._matrix.shape, self._matrix.block
+        y = np.zeros((len(x), self._matrix.block_rows, rows), np.float32)
+        if len(self._filled):
+            padded = np.pad(np.asarray(x, np.float32), ((0, 0), (0, -inputs % columns)))
+            tiled = padded.reshape(len(x), -1, columns).transpose(1, 2, 0)  # (C, columns, N)
+            partial = self._blocks @ tiled[self._matrix.columns]  # (blocks, rows, N)
+            sums = np.add.reduceat(partial, self._starts, axis=0)
+            y[:, self._filled] = sums.transpose(2, 0, 1)
+        groups = self._matrix.groups
+        y = y.reshape(len(x), groups, -1)[:, :, : outputs // groups]
+        return y.reshape(len(x), outputs) + self._bias
+
+
+class _Recurrence:
+    def __init__(self, direction: Direction) -> None:
+        self._direction = direction
+        self._inputs = _Product(direction.inputs, direction.input_bias)
+        self._recurrent = _Product(direction.recurrent, direction.recurrent_bias)
+
+    def __call__(
+        self,
+        x: NDArray,
+        lengths: NDArray | None = None,
+        state: NDArray | None = None,
+        cell: NDArray | None = None,
+    ) -> NDArray[np.float32]:
+        frames, batch, _ = x.shape
+        hidden = self._direction.hidden
+        counts = np.full(batch, frames) if lengths is None else np.asarray(lengths)
+        drives = self._inputs(x.reshape(frames * batch, -1)).reshape(frames, batch, -1)
+        y = np.zeros((frames, batch, hidden), np.float32)
+        h = np.zeros((batch, hidden), np.float32) if state is None else state
+        c = np.zeros((batch, hidden), np.float32) if cell is None else cell
+        for step in range(frames):
+            running = np.flatnonzero(step < counts)
+            at = counts[running] - 1 - step if self._direction.reverse else step
+            drive = drives[at, running]
+            h[running], c[running] = self._step(drive, h[running], c[running])
+            y[at, running] = h[running]
+        return y
+
+    def _step(self, drive: NDArray, h: NDArray, c: NDArray) -> tuple[NDArray, NDArray]:
+        product = self._recurrent(h)
+        if self._direction.cell == "gru":
+            (a_r, a_z, a_n), (p_r, p_z, p_n) = np.split(drive, 3, 1), np.split(product, 3, 1)
+            r, z = _sigmoid(a_r + p_r), _sigmoid(a_z + p_z)
+            n = np.tanh(a_n + r * p_n)
+            return n + z * (h - n), c
+        if self._direction.cell == "lstm":
+            i, f, g, o = np.split(drive + product, 4, 1)
+            c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+            return _sigmoid(o) * np.tanh(c), c
+        if self._direction.cell == "tanh":
+            return np.tanh(drive + product), c
+        return np.clip(drive + product, 0, CLIP), c
+
+
+class _Convolution:
+    def __init__(self, weights: ConvolutionWeights) -> None:
+        self._weights = weights
+
+    def __call__(self, x: NDArray) -> NDArray[np.float32]:
+        outputs, _, tall, long = self._weights.weight.shape
+        frames = self._weights.output(x.shape[2], 1)
+        padding = ((0, 0), (tall // 2, tall // 2), (long // 2, long // 2))
+        seen = sliding_window_view(np.pad(x, padding), (tall, long), axis=(1, 2))
+        seen = seen[:, :: self._weights.stride[0], :: self._weights.stride[1]]
+        patches = seen.transpose(0, 3, 4, 1, 2)  # (channels, tall, long, rows, frames)
+        size = self._weights.weight[0].size
+        y = self._weights.weight.reshape(outputs, size) @ patches.reshape(size, -1)
+        y = y.reshape(outputs, -1, frames) + self._weights.bias[:, None, None]
+        clipped: NDArray[np.float32] = np.clip(y, 0, CLIP).astype(np.float32)
+        return clipped
+
+
+def _sigmoid(x: NDArray) -> NDArray:
+    return 0.5 * np.tanh(0.5 * x) + 0.5  # which overflows nowhere
