@@ -10,14 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from asr.errors import InputError
+from asr.features.mel import ENERGY_FLOOR
 from asr.features.statistics import FeatureStatistics
 
 Count = TypeVar("Count", int, NDArray[np.int64])
-
-# Added to every energy before the logarithm. The rounding of 16-bit samples, a variance of
-# 2^-30 / 12 a sample, leaves 1e-8 to 1e-7 in an energy; 10 dB above that, digital silence and the
-# empty bands of narrow-band recordings look alike, and no bin spends its range on rounding.
-ENERGY_FLOOR = 1e-6
 
 # Frames transformed at once: twice as fast as all together, and an hour of audio fits in memory.
 _BLOCK = 128

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from asr.errors import InputError
 from asr.features.base import Features
+from asr.features.mel import mel_filters
 
 _GROUP = 16  # bands in one product
 
@@ -67,18 +68,3 @@ def _support(filters: NDArray[np.float64]) -> slice:
     """The rows of `filters` that are not all zero."""
     used = np.flatnonzero(filters.any(axis=1))
     return slice(int(used[0]), int(used[-1]) + 1)
-
-
-def mel_filters(
-    fft_size: int, sample_rate: int, bins: int, low_hz: float, high_hz: float
-) -> NDArray[np.float64]:
-    """Triangular weights `(fft_size // 2 + 1, bins)`.
-
-    In float64, since torchaudio's own (`melscale_fbanks`) are float32 and up to 6e-6 off.
-    """
-    low_mel, high_mel = 2595 * np.log10(1 + np.array([low_hz, high_hz]) / 700)
-    edges = 700 * (10 ** (np.linspace(low_mel, high_mel, bins + 2) / 2595) - 1)
-    frequencies = np.arange(fft_size // 2 + 1)[:, None] * (sample_rate / fft_size)
-    rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
-    return np.maximum(0.0, np.minimum(rising, falling))

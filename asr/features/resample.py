@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from math import gcd
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,18 +12,12 @@ from torch.nn import functional
 from torchaudio.transforms import Resample
 
 from asr.errors import InputError
+from asr.features.sinc import resampled_samples
 
 # Numbers in a table of filters; 44,100 to 16,000 Hz needs 70,000, 15,999 Hz would need 256 million.
 _LARGEST_KERNEL = 50_000_000
 
 _GROUP = 32  # filters applied at once
-
-Count = TypeVar("Count", int, NDArray[np.int64])
-
-
-def resampled_samples(samples: Count, original: int, target: int) -> Count:
-    """Length after resampling: ceil(samples * target / original), in exact integers."""
-    return -(-samples * target // original)
 
 
 def resample(waveform: NDArray[np.float32], original: int, target: int) -> NDArray[np.float32]:

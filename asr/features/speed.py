@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asr.errors import InputError
-from asr.features.resample import resample_tensor, resampled_samples
+from asr.features.resample import resample_tensor
+from asr.features.sinc import resampled_samples
 
 _FINEST = 100  # factors are fractions with at most this denominator: 1.05 is 21/20
 

@@ -21,7 +21,7 @@ class BlockSparseMatrix:
         block: rows, columns.
         blocks: (N, rows, columns), float32, float16, or int8 with scales.
         columns: (N,) which block of its row each is, counted from 0, rising within a row.
-        counts: (R,) stored blocks of each row of blocks; R = groups * ceil(outputs / groups / rows).
+        counts: (R,) blocks of each row of blocks; R = groups * ceil(outputs / groups / rows).
         scales: (N,) float32, what int8 weights are multiplied by.
         groups: divides the outputs.
 
@@ -65,9 +65,10 @@ class BlockSparseMatrix:
         )
         rising = np.diff(np.repeat(np.arange(len(counts)), counts) * across + places) > 0
         self._require(bool(rising.all()), "columns that rise within a row")
-        for values in (self.blocks, self.scales):
-            finite = values is None or bool(np.isfinite(values).all())
-            self._require(finite, "finite weights")
+        finite = np.isfinite(self.blocks).all() and (
+            self.scales is None or np.isfinite(self.scales).all()
+        )
+        self._require(bool(finite), "finite weights")
 
     @property
     def block_rows(self) -> int:
@@ -123,6 +124,26 @@ class BlockSparseMatrix:
             groups=groups,
         )
 
+    @classmethod
+    def whole(cls, weight: NDArray) -> "BlockSparseMatrix":
+        """A matrix (outputs, inputs), float32 or float16, all of whose blocks are stored."""
+        (outputs, inputs), (rows, columns) = weight.shape, _WHOLE
+        padded = np.pad(weight, ((0, -outputs % rows), (0, -inputs % columns)))
+        tiled = padded.reshape(-1, rows, padded.shape[1] // columns, columns).transpose(0, 2, 1, 3)
+        down, across = tiled.shape[:2]
+        return cls(
+            (outputs, inputs),
+            _WHOLE,
+            np.ascontiguousarray(tiled.reshape(-1, rows, columns)),
+            np.tile(np.arange(across, dtype=np.uint32), down),
+            np.full(down, across, np.uint32),
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """No block was left out, as in a matrix that was not pruned."""
+        return len(self.columns) == self.block_rows * self.block_columns
+
     def to_dense(self) -> NDArray[np.float32]:
         """The whole matrix (outputs, inputs)."""
         (outputs, inputs), (rows, columns) = self.shape, self.block
@@ -140,14 +161,15 @@ class BlockSparseMatrix:
     def stored_as(self, weights: str) -> "BlockSparseMatrix":
         """The same matrix with its weights rounded to `fp32`, `fp16`, or `int8`.
 
-        An int8 block's scale maps its largest magnitude to 127.
+        An int8 block's scale maps its largest magnitude to 127; a matrix that was not pruned is
+        stored without blocks, and becomes fp16 instead.
 
         Raises:
             InputError: fp16 does not reach as far as the weights do.
         """
         blocks = self.weights()
         scales = None
-        if weights == "fp16":
+        if weights == "fp16" or (weights == "int8" and self.is_whole):
             with np.errstate(over="ignore"):  # refused below, by name
                 blocks = blocks.astype(np.float16)
             self._require(bool(np.isfinite(blocks).all()), "weights below 65,504 for fp16")
@@ -169,6 +191,7 @@ class BlockSparseMatrix:
             )
 
 
+_WHOLE = (8, 16)  # the shape of block that suits the kernel where all are stored
 _WEIGHT_TYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.int8))
 
 

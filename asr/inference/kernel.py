@@ -215,7 +215,7 @@ class _Convolution:
     def __init__(self, library: Any, weights: ConvolutionWeights) -> None:
         self._library, self._weights = library, weights
         matrix = weights.weight.reshape(len(weights.weight), -1)
-        self._strips = pack_panel(dense_matrix(matrix))
+        self._strips = pack_panel(BlockSparseMatrix.whole(matrix))
         self._packed = _packed(self._strips)
         self._bias = _with_margin(weights.bias)
 
@@ -247,23 +247,6 @@ class _Convolution:
             )
         )
         return y[:, :, :frames]
-
-
-def dense_matrix(weight: NDArray) -> BlockSparseMatrix:
-    """A matrix of which nothing was pruned, in blocks that suit the kernel."""
-    (outputs, inputs), (rows, columns) = weight.shape, (8, 16)
-    padded = np.pad(
-        np.asarray(weight, np.float32), ((0, -outputs % rows), (0, -inputs % columns))
-    )
-    tiled = padded.reshape(-1, rows, padded.shape[1] // columns, columns).transpose(0, 2, 1, 3)
-    down, across = tiled.shape[:2]
-    return BlockSparseMatrix(
-        (outputs, inputs),
-        (rows, columns),
-        np.ascontiguousarray(tiled.reshape(-1, rows, columns)),
-        np.tile(np.arange(across, dtype=np.uint32), down),
-        np.full(down, across, np.uint32),
-    )
 
 
 def _packed(strips: Strips) -> _Packed:

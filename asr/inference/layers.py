@@ -19,7 +19,8 @@ class Direction:
     """One direction of a recurrent layer, gates in torch's order and form.
 
     gru (r, z, n): n = tanh(W_n x + b_n + r (U_n h + c_n)), h' = n + z (h - n).
-    lstm (i, f, g, o): c' = f c + i g, h' = o tanh(c'). tanh, clipped_relu: h' = f(W x + b + U h + c).
+    lstm (i, f, g, o): c' = f c + i g, h' = o tanh(c').
+    tanh, clipped_relu: h' = f(W x + b + U h + c).
 
     Args:
         inputs, recurrent: W (G * H, K) and U (G * H, H).

@@ -13,8 +13,8 @@ from asr.evaluation.long_audio import (
     long_log_probabilities,
     samples_per_output_frame,
     transcribe_file,
-    windows,
 )
+from asr.evaluation.windows import windows
 from tests.finished_run import blueprint, talkative, write_audio
 
 
@@ -100,7 +100,7 @@ def test_reading_is_in_pieces(bidirectional, tmp_path, monkeypatch):
         lengths.append(len(samples) / rate)
         return samples, rate
 
-    monkeypatch.setattr("asr.evaluation.long_audio.read", counting)
+    monkeypatch.setattr("asr.evaluation.windows.read", counting)
     long_log_probabilities(bidirectional, path, chunk_seconds=1.0, context_seconds=0.5, batch=1)
     assert len(lengths) >= 9
     assert max(lengths) < 2.2

@@ -11,8 +11,8 @@ from torchaudio.functional import melscale_fbanks
 from torchaudio.transforms import MelSpectrogram
 
 from asr.errors import InputError
-from asr.features.base import ENERGY_FLOOR
-from asr.features.log_mel import LogMel, mel_filters
+from asr.features.log_mel import LogMel
+from asr.features.mel import ENERGY_FLOOR, mel_filters
 from asr.features.spectrogram import Spectrogram
 from asr.features.statistics import FeatureStatistics
 

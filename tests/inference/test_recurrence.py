@@ -1,5 +1,7 @@
 """Every dispatch path against float64, one frame and one utterance at a time."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -79,7 +81,7 @@ def test_a_stream_is_the_whole(engine, cell, batch):
     cut = [0, 1, 2, 7, 40, 43, 50]
     parts = [
         recurrence(x[a:b], state=state, cell=memory if cell == "lstm" else None)
-        for a, b in zip(cut, cut[1:], strict=False)
+        for a, b in itertools.pairwise(cut)
     ]
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=2e-6)
     np.testing.assert_array_equal(state, np.concatenate(parts)[-1])
@@ -105,7 +107,7 @@ def test_gru_and_lstm_are_torchs(engine):
 
 
 @every_engine
-@pytest.mark.parametrize("weights, error", [("fp16", 1e-3), ("int8", 5e-2)])
+@pytest.mark.parametrize(("weights", "error"), [("fp16", 1e-3), ("int8", 5e-2)])
 def test_smaller_weights_stay_near(engine, weights, error):
     rng = np.random.default_rng(5)
     direction = random_direction(rng, "gru", 64, 64, (16, 16), 0.5)

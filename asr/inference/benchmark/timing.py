@@ -1,0 +1,51 @@
+"""Interleaved rounds, and ratios of the same round."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Seconds of each contestant in each round, all contestants in turn."""
+
+    seconds: Mapping[str, NDArray]
+
+    def median(self, name: str) -> float:
+        """Seconds."""
+        return float(np.median(self.seconds[name]))
+
+    def ratio(self, other: str, ours: str) -> float:
+        """How many times faster `ours` is: the median of the rounds' ratios."""
+        return float(np.median(self.seconds[other] / self.seconds[ours]))
+
+
+def interleaved(
+    runs: Mapping[str, Callable[[], Any]], *, rounds: int, processor_time: bool
+) -> Rounds:
+    """Time every contestant once a round, after a warm-up each.
+
+    What another process takes disturbs neighbours in time alike, and medians forget it. For one
+    thread the process's own CPU time is taken, for several the wall clock's. A call that takes
+    less than 10 ms is repeated until it does, and divided.
+    """
+    clock = time.process_time if processor_time else time.perf_counter
+    repeats = {}
+    for name, run in runs.items():
+        run()
+        started = time.perf_counter()
+        run()
+        repeats[name] = max(1, round(0.01 / max(time.perf_counter() - started, 1e-6)))
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            run()  # the caches are the previous contestant's
+            started = clock()
+            for _ in range(repeats[name]):
+                run()
+            taken[name].append((clock() - started) / repeats[name])
+    return Rounds({name: np.array(values) for name, values in taken.items()})

@@ -1,0 +1,269 @@
+"""A trained run to one file for the CPU: python -m asr.inference.export RUN OUT (--help)."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Column, Table
+
+from asr.audio import read
+from asr.checkpoint import TrainedModel, checkpoint_of, load_trained
+from asr.data.manifest import Utterance, read_manifest
+from asr.decoding.greedy import GreedyDecoder
+from asr.errors import InputError, report_input_errors
+from asr.evaluation.error_rate import pool, word_counts
+from asr.evaluation.forward import log_probabilities, text_of, waveform_features
+from asr.evaluation.result import RESULT
+from asr.evaluation.run import read_run
+from asr.files import atomic_write
+from asr.inference.folding import folded
+from asr.inference.model import Linear, Model
+from asr.inference.model_file import model_bytes, model_from_bytes
+from asr.inference.recogniser import Recogniser
+from asr.inference.size import FileSize, MatrixSize, file_size, matrix_sizes
+
+WEIGHTS = ("fp32", "fp16", "int8")
+TOLERANCE = 1e-4  # of log-probabilities, between torch and an fp32 file
+_CHECKED = 16  # utterances whose log-probabilities are compared
+_NOISE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """An exported model beside its checkpoint, on the same audio."""
+
+    speech: str  # what audio it was
+    utterances: int
+    largest_difference: float  # of log-probabilities
+    manifest: str | None = None
+    wer_checkpoint: float | None = None
+    wer_exported: float | None = None
+    same_texts: int | None = None  # of the manifest's utterances
+    lines: int | None = None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote, and how it was found to behave."""
+
+    path: str
+    weights: str
+    matrices: list[MatrixSize]
+    size: FileSize
+    check: Check
+
+
+def export(
+    run: str | Path, out: str | Path, *, weights: str = "fp32", manifest: str | Path | None = None
+) -> Exported:
+    """Write a run's best checkpoint to `out`, having checked what the file computes.
+
+    Args:
+        run: a run folder or a checkpoint.
+        out: the file.
+        weights: fp32, fp16, or int8 with a scale for each block.
+        manifest: speech to check on, and to compute the WER of; otherwise the run's first test
+            manifest that is there, and otherwise noise, are compared without a WER.
+
+    Raises:
+        InputError: the run cannot be represented, or the file computes something else.
+    """
+    trained = load_trained(run)
+    model = rounded(folded(trained, _provenance(Path(run), trained, weights)), weights)
+    data = model_bytes(model)
+    # From the bytes, as every reader will see it.
+    recogniser = Recogniser(model_from_bytes(data, str(out)))
+    check = _check(trained, recogniser, Path(run), manifest)
+    # Smaller weights are a choice of the user's: their difference is reported, not judged.
+    if not (check.largest_difference <= TOLERANCE or weights != "fp32"):
+        raise InputError(
+            str(run),
+            expected=f"the same log-probabilities within {TOLERANCE:g}",
+            got=f"a difference of {check.largest_difference:.2g} on {check.speech}",
+            remedy="Nothing was written. This is a defect of the export: please report the model.",
+        )
+    with atomic_write(out, "wb") as file:
+        file.write(data)
+    sizes = matrix_sizes(model)
+    return Exported(str(out), weights, sizes, file_size(model, len(data)), check)
+
+
+def rounded(model: Model, weights: str) -> Model:
+    """The model with its matrices stored in `weights`; biases and convolutions keep fp32."""
+
+    def linear(layer: Linear) -> Linear:
+        return replace(layer, weight=layer.weight.stored_as(weights))
+
+    return replace(
+        model,
+        layers=tuple(
+            tuple(
+                replace(
+                    way,
+                    inputs=way.inputs.stored_as(weights),
+                    recurrent=way.recurrent.stored_as(weights),
+                )
+                for way in layer
+            )
+            for layer in model.layers
+        ),
+        projection=model.projection and linear(model.projection),
+        output=linear(model.output),
+    )
+
+
+def _provenance(run: Path, trained: TrainedModel, weights: str) -> dict[str, Any]:
+    sparsity = trained.sparsity
+    known = {
+        "checkpoint": checkpoint_of(run).name,
+        "weights": weights,
+        "method": sparsity.method,
+        "block": None if sparsity.block is None else list(sparsity.block),
+        "sparsity": _sparsity(trained),
+        "validation_cer": trained.validation_cer,
+    }
+    if not run.is_dir():
+        return known
+    described = read_run(run)
+    results = [json.loads(path.read_text("utf-8")) for path in run.glob(f"eval/*/{RESULT}")]
+    keys = ("corpus", "split", "decoder", "wer", "utterances")
+    return known | {
+        "run_key": described.run_key,
+        "group_key": described.group_key,
+        "experiment": described.experiment,
+        "seed": described.seed,
+        "results": [{key: result[key] for key in keys} for result in results],
+    }
+
+
+def _sparsity(trained: TrainedModel) -> float:
+    named = dict(trained.model.named_parameters())
+    pruned = [named[name] for name in trained.sparsity.pruned]
+    total = sum(weight.numel() for weight in pruned)
+    return 1 - sum(int(torch.count_nonzero(w)) for w in pruned) / total if total else 0.0
+
+
+def _check(
+    trained: TrainedModel, recogniser: Recogniser, run: Path, manifest: str | Path | None
+) -> Check:
+    found = manifest or _own_manifest(run)
+    if found is None:
+        noise = np.random.default_rng(0).normal(size=round(_NOISE_SECONDS * 16000)) * 0.1
+        pieces = [(noise.astype(np.float32), 16000)]
+        worst = _largest_difference(trained, recogniser, pieces)
+        return Check("generated noise", 1, worst)
+    utterances = read_manifest(found)
+    first = [_audio(utterance) for utterance in islice(utterances, _CHECKED)]
+    worst = _largest_difference(trained, recogniser, first)
+    check = Check(str(found), len(first), worst)
+    if manifest is None:
+        return check
+    references = [trained.normaliser(utterance.text) for utterance in utterances]
+    expected = [_torch_text(trained, _audio(utterance)) for utterance in utterances]
+    texts = [recogniser.transcribe(*_audio(utterance)) for utterance in utterances]
+    return replace(
+        check,
+        manifest=str(manifest),
+        wer_checkpoint=pool(word_counts(references, expected)).rate,
+        wer_exported=pool(word_counts(references, texts)).rate,
+        same_texts=sum(map(str.__eq__, expected, texts)),
+        lines=len(utterances),
+    )
+
+
+def _own_manifest(run: Path) -> Path | None:
+    tests = read_run(run).test if run.is_dir() else ()
+    return next((path for path in tests if path.is_file()), None)
+
+
+def _audio(utterance: Utterance) -> tuple[np.ndarray, int]:
+    return read(utterance.audio, utterance.offset, utterance.seconds)
+
+
+def _torch(trained: TrainedModel, piece: tuple[np.ndarray, int]) -> torch.Tensor:
+    return log_probabilities(trained, [waveform_features(trained, *piece)])[0][:, 0]
+
+
+def _torch_text(trained: TrainedModel, piece: tuple[np.ndarray, int]) -> str:
+    return text_of(trained, GreedyDecoder().decode(_torch(trained, piece)))
+
+
+def _largest_difference(
+    trained: TrainedModel, recogniser: Recogniser, pieces: Sequence[tuple[np.ndarray, int]]
+) -> float:
+    exported = recogniser.log_probabilities(pieces)
+    differences = [
+        np.abs(found - _torch(trained, piece).numpy()).max()
+        for found, piece in zip(exported, pieces, strict=True)
+    ]
+    return float(np.max(differences))  # NaN where one is
+
+
+def _show(exported: Exported) -> None:
+    console = Console()
+    if exported.matrices:
+        table = Table(
+            Column("matrix", overflow="fold"),
+            "shape",
+            "block",
+            "zeros",
+            "stored",
+            "of dense fp32",
+            "index",
+        )
+        for each in exported.matrices:
+            table.add_row(
+                each.name,
+                f"{each.shape[0]} x {each.shape[1]}",
+                f"{each.block[0]}x{each.block[1]}",
+                f"{100 * each.sparsity:.1f} %",
+                f"{(each.weights + each.index) / 1e3:,.1f} kB",
+                f"{100 * each.share:.1f} %",
+                f"{100 * each.index_overhead:.2f} %",
+            )
+        console.print(table)
+    size, check = exported.size, exported.check
+    console.print(
+        f"{exported.path}: {size.file / 1e6:.2f} MB in {exported.weights}; dense it would be "
+        f"{size.dense_fp32 / 1e6:.2f} MB in fp32, {size.dense_fp16 / 1e6:.2f} in fp16, "
+        f"{size.dense_int8 / 1e6:.2f} in int8."
+    )
+    console.print(
+        f"Log-probabilities differ from the checkpoint's by {check.largest_difference:.1e} at "
+        f"most, on {check.utterances} of {check.speech}."
+    )
+    if check.wer_exported is not None and check.wer_checkpoint is not None:
+        console.print(
+            f"WER on {check.manifest}: {100 * check.wer_exported:.2f} %, the checkpoint's "
+            f"{100 * check.wer_checkpoint:.2f} %; {check.same_texts} of {check.lines} texts equal."
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m asr.inference.export",
+        description="Write a run's best checkpoint as one file for asr.transcribe and "
+        "asr.inference.recogniser, which need no torch. The file is checked against the "
+        "checkpoint before it is written.",
+    )
+    parser.add_argument("run", metavar="RUN", help="a run folder or a .ckpt file")
+    parser.add_argument("out", metavar="OUT", help="the file to write")
+    parser.add_argument("--weights", choices=WEIGHTS, default="fp32", help="default: %(default)s")
+    parser.add_argument("--manifest", help="speech to check on and to compute the WER of")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    given = parser.parse_args(arguments)
+    exported = export(given.run, given.out, weights=given.weights, manifest=given.manifest)
+    print(json.dumps(asdict(exported))) if given.json else _show(exported)
+
+
+if __name__ == "__main__":
+    sys.exit(report_input_errors(main)())

@@ -1,0 +1,88 @@
+"""Features to log-probabilities, by an engine."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from asr.inference.layers import CLIP, Engine, Product, Recurrence
+from asr.inference.model import Model
+
+
+class Network:
+    """The layers of a model, made ready for an engine.
+
+    Args:
+        model: the weights.
+        engine: runs them.
+        threads: 1, or 2 and more to run the two directions of a layer at once. Between calls
+            none of them spins.
+    """
+
+    def __init__(self, model: Model, engine: Engine, threads: int) -> None:
+        self._model = model
+        self._convolutions = [engine.convolution(each) for each in model.convolutions]
+        self._layers = [[engine.recurrence(way) for way in layer] for layer in model.layers]
+        self._projection: Product | None = None
+        if model.projection is not None:
+            self._projection = engine.product(model.projection.weight, model.projection.bias)
+        self._output = engine.product(model.output.weight, model.output.bias)
+        self._pool = ThreadPoolExecutor(1, "direction") if threads > 1 else None
+
+    def log_probabilities(self, features: Sequence[NDArray]) -> list[NDArray[np.float32]]:
+        """Features `(F, T)` of each utterance to log-probabilities `(S, V)` of each."""
+        rows = [self.front_end(each) for each in features]
+        lengths = np.array([len(each) for each in rows])
+        x = np.zeros((lengths.max(), len(rows), rows[0].shape[1]), np.float32)
+        for index, each in enumerate(rows):
+            x[: len(each), index] = each
+        for layer in self._layers:
+            x = self._recur(layer, x, lengths)
+        return [self.head(x[:length, index]) for index, length in enumerate(lengths)]
+
+    def front_end(self, features: NDArray) -> NDArray[np.float32]:
+        """Features `(F, T)` of one utterance through the convolutions: `(S, rows * channels)`."""
+        x = features[None]
+        for convolution in self._convolutions:
+            x = convolution(x)
+        return np.ascontiguousarray(x.transpose(2, 1, 0).reshape(x.shape[2], -1))
+
+    def _recur(
+        self, layer: Sequence[Recurrence], x: NDArray, lengths: NDArray
+    ) -> NDArray[np.float32]:
+        if len(layer) == 1:
+            return layer[0](x, lengths)
+        if self._pool is None:
+            first, second = (way(x, lengths) for way in layer)
+        else:
+            other = self._pool.submit(layer[1], x, lengths)
+            first, second = layer[0](x, lengths), other.result()
+        if self._model.concatenate:
+            return np.concatenate([first, second], axis=2)
+        first += second
+        return first
+
+    def head(self, x: NDArray) -> NDArray[np.float32]:
+        """States `(S, H)` of one utterance to log-probabilities `(S, V)`."""
+        if self._model.lookahead is not None:
+            x = lookahead(x, self._model.lookahead)
+        if self._projection is not None:
+            x = np.clip(self._projection(x), 0, CLIP)
+        return log_softmax(self._output(x))
+
+
+def lookahead(x: NDArray, weight: NDArray) -> NDArray[np.float32]:
+    """`(S, H)`, each frame with weighted later ones; zeros beyond the end."""
+    ahead = weight.shape[1] - 1
+    seen = sliding_window_view(np.pad(x, ((0, ahead), (0, 0))), ahead + 1, axis=0)
+    summed: NDArray[np.float32] = np.einsum("shj,hj->sh", seen, weight)
+    return summed
+
+
+def log_softmax(logits: NDArray) -> NDArray[np.float32]:
+    """Over the last axis."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result

@@ -1,0 +1,119 @@
+"""Audio to text by an exported model: what an application uses."""
+
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.audio import probe
+from asr.errors import InputError
+from asr.evaluation.windows import Framing, Transcript, by_windows
+from asr.inference.decoding import greedy_labels
+from asr.inference.fallback import Numpy
+from asr.inference.features import FeatureExtractor
+from asr.inference.kernel import Kernel, available
+from asr.inference.layers import Engine
+from asr.inference.model import Model
+from asr.inference.model_file import read_model
+from asr.inference.network import Network
+from asr.text import vocabulary_from_state
+
+
+class Recogniser:
+    """A model ready to transcribe.
+
+    Args:
+        model: path of an exported file, or its content.
+        threads: 1, or 2 to run both directions of a layer at once.
+        engine: the fastest that this processor has; name one of `available()`, or "numpy".
+
+    Raises:
+        InputError: the file is no whole model, or there is no such engine.
+    """
+
+    def __init__(
+        self, model: str | Path | Model, *, threads: int = 1, engine: str | None = None
+    ) -> None:
+        self.model = model if isinstance(model, Model) else read_model(model)
+        if threads < 1:
+            raise InputError("threads", expected="1 or more", got=str(threads), remedy="Use 1.")
+        self.engine = _engine(engine)
+        self._features = FeatureExtractor(self.model.features, self.engine)
+        self._network = Network(self.model, self.engine, threads)
+        self._vocabulary = vocabulary_from_state(dict(self.model.vocabulary))
+
+    def features(self, samples: NDArray, rate: int) -> NDArray[np.float32]:
+        """Samples `(N,)` at `rate` Hz to normalised features `(F, T)`."""
+        return self._features(samples, rate)
+
+    def resampled(self, samples: NDArray, rate: int) -> NDArray[np.float32]:
+        """Samples `(N,)` at `rate` Hz to the model's rate."""
+        return self._features.resample(np.asarray(samples, np.float32), rate)
+
+    def log_probabilities(self, pieces: Sequence[tuple[NDArray, int]]) -> list[NDArray[np.float32]]:
+        """Pieces of audio, samples `(N,)` and rate in Hz, to log-probabilities `(S, V)` of each."""
+        return self._network.log_probabilities([self._features(*piece) for piece in pieces])
+
+    def text(self, log_probs: NDArray) -> str:
+        """The best path's text, its words apart by single spaces."""
+        return " ".join(self._vocabulary.decode(greedy_labels(log_probs)).split())
+
+    def transcribe(self, samples: NDArray, rate: int) -> str:
+        """Samples `(N,)` at `rate` Hz to text."""
+        return self.text(self.log_probabilities([(samples, rate)])[0])
+
+    def transcribe_file(
+        self,
+        path: str | Path,
+        *,
+        chunk_seconds: float = 30.0,
+        context_seconds: float = 3.0,
+        batch: int = 1,
+    ) -> Transcript:
+        """Transcribe an audio file of any length, in windows as `asr.evaluation.windows` cuts them.
+
+        Raises:
+            InputError: the file cannot be read, or the log-probabilities are not finite.
+        """
+        started, info = time.perf_counter(), probe(path)
+        features = self.model.features
+        framing = Framing(
+            sample_rate=features.sample_rate,
+            window=features.window,
+            hop=self.model.hop,
+            output_frames=lambda n: self.model.output_frames(features.frames(n)),
+        )
+        log_probs = by_windows(
+            path,
+            framing,
+            self.log_probabilities,
+            chunk_seconds=chunk_seconds,
+            context_seconds=context_seconds,
+            batch=batch,
+        )
+        if not np.isfinite(log_probs).all():
+            raise InputError(
+                str(path),
+                expected="finite log-probabilities from the model",
+                got="NaN or infinity",
+                remedy="Its weights have diverged, or were rounded too far: export another.",
+            )
+        return Transcript(self.text(log_probs), info.seconds, time.perf_counter() - started)
+
+
+def _engine(name: str | None) -> Engine:
+    built = available()
+    if name == "numpy":
+        return Numpy()
+    if name is None and not built:
+        warnings.warn(
+            "The compiled kernel is missing, so inference runs in numpy, many times slower. "
+            "Install again where there is a C++ compiler.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return Numpy()
+    return Kernel(name or built[0])

@@ -1,0 +1,58 @@
+"""The benchmark end to end on a small layer: every field, table and picture."""
+
+import json
+
+import numpy as np
+import pytest
+
+from asr.errors import InputError
+from asr.inference.benchmark.__main__ import main
+from asr.inference.benchmark.timing import Rounds
+from asr.inference.folding import folded
+from asr.inference.kernel import available
+from asr.inference.model_file import write_model
+from tests.inference.exported import pruned
+
+pytestmark = [
+    pytest.mark.skipif(not available(), reason="no compiled kernel here"),
+    pytest.mark.filterwarnings("ignore:.*quantiz:"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+SMALL = ["--frames", "6", "--rounds", "2", "--batch", "1", "5"]
+
+
+def test_rows_table_and_picture(tmp_path, capsys):
+    path = tmp_path / "rows.json"
+    main(["--hidden", "32", "--block", "4", "4", "8", "8", "--sparsity", "0", "0.9", *SMALL]
+         + ["--json", str(path)])  # fmt: skip
+    written = json.loads(path.read_text())
+    assert written["machine"]["kernel"] == available()[0]
+    assert len(written["rows"]) == 8
+    for row in written["rows"]:
+        assert row["max_error"] < 5e-6
+        assert row["max_error_fp16"] < 1e-3
+        assert {"torch", "torch_int8", "ours", "ours_fp16"} <= set(row["seconds"])
+        assert row["speedup_vs_dense"] > 0
+    assert len((tmp_path / "rows.md").read_text().splitlines()) == 10
+    assert (tmp_path / "rows.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_masks_of_a_trained_model_both_ways(tmp_path):
+    write_model(tmp_path / "model", folded(pruned((8, 8)), {}))
+    path = tmp_path / "rows.json"
+    main(["--model", str(tmp_path / "model"), "--bidirectional", *SMALL, "--json", str(path)])
+    rows = json.loads(path.read_text())["rows"]
+    assert {row["masks"] for row in rows} == {"layer 0", "layer 1"}
+    assert all(row["directions"] == 2 and row["max_error"] < 5e-6 for row in rows)
+
+
+def test_a_ratio_is_that_of_the_same_round():
+    rounds = Rounds({"a": np.array([2.0, 20.0, 6.0]), "b": np.array([1.0, 10.0, 1.0])})
+    assert rounds.ratio("a", "b") == 2.0
+    assert rounds.median("a") == 6.0
+
+
+@pytest.mark.parametrize("wrong", [["--block", "4"], ["--sparsity", "90"]])
+def test_options_that_make_no_sense(wrong):
+    with pytest.raises(InputError):
+        main(wrong)

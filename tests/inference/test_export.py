@@ -1,0 +1,171 @@
+"""Exported models compute what their checkpoints do; the command writes, says and refuses."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from asr.audio import read
+from asr.decoding.greedy import GreedyDecoder
+from asr.errors import InputError
+from asr.evaluation.forward import log_probabilities, waveform_features
+from asr.evaluation.long_audio import transcribe_file
+from asr.features.resample import resample
+from asr.inference.export import export, rounded
+from asr.inference.folding import folded
+from asr.inference.kernel import available
+from asr.inference.model_file import model_bytes, model_from_bytes, read_model, write_model
+from asr.inference.recogniser import Recogniser
+from tests.finished_run import write_audio, write_run
+from tests.inference.exported import pruned
+
+ENGINES = [*available(), "numpy"]
+MODELS = {
+    "small": {},
+    "concatenate": {"directions": "concatenate"},
+    "lstm": {"cell": "lstm"},
+    "rnn": {"cell": "rnn", "nonlinearity": "clipped_relu"},
+    "paper": {"cell": "rnn", "nonlinearity": "tanh", "shared_input": True},
+    "one_way": {"directions": "one", "lookahead": 3, "projection": 24},
+    "no_convolutions": {"convolutions": []},
+    "odd": {"hidden": 30, "convolutions": [{"channels": 3, "kernel": [5, 7], "stride": [3, 1]}]},
+}
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audio")
+    lengths = ((2.0, 16000), (0.7, 16000), (1.3, 44100), (0.01, 16000), (1.1, 8000))
+    return [
+        read(write_audio(folder / f"{index}.wav", seconds, rate=rate, seed=index))
+        for index, (seconds, rate) in enumerate(lengths)
+    ]
+
+
+def torch_log_probs(trained, piece):
+    return log_probabilities(trained, [waveform_features(trained, *piece)])[0][:, 0].numpy()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_layer_computes_what_torch_does(name, engine, pieces):
+    trained = pruned(**MODELS[name])
+    model = model_from_bytes(model_bytes(folded(trained, {})), "test")
+    for threads in (1, 2):
+        recogniser = Recogniser(model, engine=engine, threads=threads)
+        together = recogniser.log_probabilities(pieces)
+        for piece, found in zip(pieces, together, strict=True):
+            expected = torch_log_probs(trained, piece)
+            # The random clipped ReLU's states run into the tens, and rounding with them.
+            error = 1e-3 if name == "rnn" else 1e-4
+            np.testing.assert_allclose(found, expected, atol=error)
+            np.testing.assert_allclose(recogniser.log_probabilities([piece])[0], found, atol=2e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_features_are_trainings(engine, pieces):
+    trained = pruned()
+    recogniser = Recogniser(folded(trained, {}), engine=engine)
+    for samples, rate in pieces:
+        expected = waveform_features(trained, samples, rate).numpy()
+        # Resampled in float32, sums in another order show in the weakest bins.
+        error = 1e-5 if rate == 16000 else 1e-4
+        np.testing.assert_allclose(recogniser.features(samples, rate), expected, atol=error)
+        resampled = recogniser.resampled(samples, rate)
+        np.testing.assert_allclose(resampled, resample(samples, rate, 16000), atol=1e-6)
+
+
+def test_pruned_matrices_are_stored_in_blocks_and_others_whole():
+    model = folded(pruned((4, 4)), {"run_key": "abc"})
+    stored = dict(model.matrices())
+    assert not stored["layers.0.left_to_right.recurrent"].is_whole
+    assert stored["output"].is_whole
+    assert model_from_bytes(model_bytes(model), "test").provenance == {"run_key": "abc"}
+
+
+def test_gates_pruned_separately_keep_their_tiling():
+    trained = pruned((16, 16), hidden=52)
+    weights = dict(trained.model.named_parameters())
+    weight = weights["recurrent.layers.1.left_to_right.weight_hh_l0"]
+    with torch.no_grad():
+        weight.fill_(1.0)
+        for gate in weight.split(52):
+            gate[:16] = gate[32:48] = 0
+    matrix = dict(folded(trained, {}).matrices())["layers.1.left_to_right.recurrent"]
+    assert matrix.groups == 3
+    np.testing.assert_array_equal(matrix.to_dense(), weight.detach().numpy())
+
+
+def read_description(model):
+    data = model_bytes(model)
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return json.loads(header["__metadata__"]["model"])
+
+
+@pytest.mark.parametrize(("weights", "ratio"), [("fp32", 1.0), ("fp16", 0.55), ("int8", 0.4)])
+def test_the_file_of_any_weights_comes_back_as_it_was(tmp_path, pieces, weights, ratio):
+    model = rounded(folded(pruned((8, 8)), {}), weights)
+    path = tmp_path / "model.safetensors"
+    size = write_model(path, model)
+    assert size == path.stat().st_size
+    again = read_model(path)
+    assert read_description(again) == read_description(model)
+    for (name, before), (_, after) in zip(model.matrices(), again.matrices(), strict=True):
+        assert before.blocks.dtype == after.blocks.dtype, name
+        np.testing.assert_array_equal(before.to_dense(), after.to_dense())
+    whole = sum(m.weight_bytes for _, m in folded(pruned((8, 8)), {}).matrices())
+    assert sum(m.weight_bytes for _, m in model.matrices()) <= ratio * whole
+
+
+def test_long_files_are_cut_as_torch_cuts_them(tmp_path):
+    trained = pruned()
+    path = write_audio(tmp_path / "long.wav", 9.0, rate=22050)
+    cut = {"chunk_seconds": 2.0, "context_seconds": 1.0, "batch": 2}
+    expected = transcribe_file(trained, path, GreedyDecoder(), **cut).text
+    found = Recogniser(folded(trained, {})).transcribe_file(path, **cut)
+    assert found.text == expected != ""
+    assert found.seconds == pytest.approx(9.0)
+
+
+def test_the_command_checks_itself_and_says_sizes(tmp_path, capsys):
+    run = tmp_path / "run"
+    write_run(run)
+    write_audio(tmp_path / "data" / "a.wav", 1.0)
+    line = {"audio_filepath": "a.wav", "duration": 1.0, "text": "hello"}
+    manifest = tmp_path / "data" / "test.jsonl"
+    manifest.write_text(json.dumps(line) + "\n")
+    out = tmp_path / "model.safetensors"
+    exported = export(run, out, manifest=manifest)
+    assert exported.check.largest_difference < 1e-4
+    assert exported.check.wer_exported == exported.check.wer_checkpoint
+    assert exported.check.same_texts == exported.check.lines == 1
+    assert exported.size.file == out.stat().st_size
+    assert read_model(out).provenance["run_key"] == "k1"
+
+
+def test_an_export_that_computes_something_else_is_not_written(tmp_path, monkeypatch):
+    write_run(tmp_path / "run")
+    monkeypatch.setattr("asr.inference.folding.EPSILON", 0.5)
+    with pytest.raises(InputError, match="Nothing was written"):
+        export(tmp_path / "run", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_inference_imports_no_torch(tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_model(path, folded(pruned(), {}))
+    audio = write_audio(tmp_path / "a.wav", 1.0)
+    code = (
+        "import sys\n"
+        "from asr.transcribe import main\n"
+        f"code = main([{str(path)!r}, {str(audio)!r}])\n"
+        "for name in ('torch', 'torchaudio', 'lightning', 'hydra', 'wandb', 'rich'):\n"
+        "    assert name not in sys.modules, name\n"
+        "sys.exit(code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(audio))
