@@ -20,7 +20,7 @@ from rich.table import Table
 from asr.arguments import count
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write
-from asr.inference.benchmark.contestants import Contest, best_kernel, float64_states
+from asr.inference.benchmark.contestants import Contest, best_kernel, float64_states, in_int8
 from asr.inference.benchmark.masks import random_gru, trained_grus
 from asr.inference.benchmark.pictures import draw_heat_map
 from asr.inference.benchmark.timing import interleaved
@@ -88,7 +88,7 @@ def _both_ways(contest: Contest) -> dict[str, Any]:
     one_way = contest.torch_gru().state_dict()
     both = {name + end: value for name, value in one_way.items() for end in ("", "_reverse")}
     gru.load_state_dict(both)
-    quantised = torch.ao.quantization.quantize_dynamic(gru, {torch.nn.GRU}, torch.qint8)
+    quantised = in_int8(gru)
     tensor, pool = torch.from_numpy(x), ThreadPoolExecutor(1)
 
     def ours(weights: str) -> Any:

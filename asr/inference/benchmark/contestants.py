@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Contest:
     def runs(self) -> dict[str, Run]:
         """By name; onnxruntime only where it is installed."""
         gru = self.torch_gru()
-        quantised = torch.ao.quantization.quantize_dynamic(gru, {nn.GRU}, torch.qint8)
+        quantised = in_int8(gru)
         tensor = torch.from_numpy(self.x)
 
         def in_torch(module: nn.Module) -> Run:
@@ -59,9 +60,15 @@ class Contest:
                 inputs=self.direction.inputs.stored_as(weights),
                 recurrent=self.direction.recurrent.stored_as(weights),
             )
-            recurrence = best_kernel().recurrence(direction)
-            found[name] = lambda recurrence=recurrence: recurrence(self.x)
+            found[name] = partial(best_kernel().recurrence(direction), self.x)
         return found
+
+
+def in_int8(gru: nn.GRU) -> nn.Module:
+    """The layer by torch's dynamic int8 quantisation."""
+    quantize: Any = torch.ao.quantization.quantize_dynamic
+    quantised: nn.Module = quantize(gru, {nn.GRU}, torch.qint8)
+    return quantised
 
 
 def best_kernel() -> Kernel:
