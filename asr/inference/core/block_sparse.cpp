@@ -59,6 +59,21 @@ template <int N> inline Vec<N> load(const float* p) {
 template <int N> inline void store(float* p, Vec<N> v) { std::memcpy(p, &v, sizeof v); }
 template <int N> inline Vec<N> all(float value) { return Vec<N>{} + value; }
 
+// One value from memory in all lanes; by itself GCC loads it first and broadcasts it then.
+template <int N> inline Vec<N> all_of(const float* p) {
+#if defined(__AVX512F__)
+  if constexpr (N == 16) {
+    __m512 v;
+    asm("vbroadcastss %1, %0" : "=v"(v) : "m"(*p));
+    return (Vec<N>)v;
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (N == 8) return (Vec<N>)_mm256_broadcast_ss(p);
+#endif
+  return all<N>(*p);
+}
+
 }  // namespace
 
 extern "C" {
@@ -294,18 +309,28 @@ void multiply_vector(const Packed& m, const float* bias, const float* x, float* 
 
 // ---- A panel of vectors -------------------------------------------------------------------------
 
-// How a column of the matrix finds its row of the panel.
+// How the columns of the matrix, one after the other, find their rows of the panel.
 struct Rows {
   int64_t pitch;
-  inline const float* operator()(const float* x, int64_t column) const {
-    return x + column * pitch;
-  }
+  struct Walk {
+    const float* row;
+    int64_t pitch;
+    inline const float* next() {
+      const float* now = row;
+      row += pitch;
+      return now;
+    }
+  };
+  inline Walk from(const float* x, int64_t column) const { return {x + column * pitch, pitch}; }
 };
 struct Table {
   const int64_t* offsets;
-  inline const float* operator()(const float* x, int64_t column) const {
-    return x + offsets[column];
-  }
+  struct Walk {
+    const float* x;
+    const int64_t* offset;
+    inline const float* next() { return x + *offset++; }
+  };
+  inline Walk from(const float* x, int64_t column) const { return {x, offsets + column}; }
 };
 
 template <int MR, int N, int NV, class Address>
@@ -318,14 +343,16 @@ void panel_columns(const Packed& m, const float* bias, Address address, const fl
     for (int r = 0; r < MR; ++r)
       for (int v = 0; v < NV; ++v) sums[r][v] = all<N>(bias ? bias[row + r] : 0.0f);
     for (int b = m.starts[s]; b < m.starts[s + 1]; ++b) {
-      const int first = m.columns[b];
+      auto walk = address.from(x, m.columns[b]);
       for (int c = 0; c < m.tiles; ++c, w += MR) {
-        const float* from = address(x, first + c);
+        const float* from = walk.next();
         Vec<N> xs[NV];
         for (int v = 0; v < NV; ++v) xs[v] = load<N>(from + v * N);
 #pragma GCC unroll 8
-        for (int r = 0; r < MR; ++r)
-          for (int v = 0; v < NV; ++v) sums[r][v] += all<N>(w[r]) * xs[v];
+        for (int r = 0; r < MR; ++r) {
+          const Vec<N> weight = all_of<N>(w + r);
+          for (int v = 0; v < NV; ++v) sums[r][v] += weight * xs[v];
+        }
       }
     }
     for (int r = 0; r < MR; ++r)
@@ -358,6 +385,11 @@ void multiply_panel(const Packed& m, const float* bias, Address address, const f
     case 2: return panel_by_width<2>(m, bias, address, x, y, pitch, columns);
     default: return panel_by_width<1>(m, bias, address, x, y, pitch, columns);
   }
+}
+
+// The narrowest panel that holds so many vectors.
+inline int columns_for(int vectors) {
+  return vectors <= 8 ? 8 : vectors <= 16 ? 16 : kColumns;
 }
 
 // ---- Transposition ------------------------------------------------------------------------------
@@ -406,7 +438,8 @@ void scatter(const float* panel, int64_t pitch, int rows, float* const* to, int 
   if (count % 16 == 0)
     for (; first + 16 <= rows; first += 16)
       for (int c = 0; c < count; c += 16)
-        transpose16(panel + first * pitch + c, pitch, to + c, first);
+        if (std::any_of(to + c, to + c + 16, [](const float* row) { return row; }))
+          transpose16(panel + first * pitch + c, pitch, to + c, first);
   for (int c = 0; c < count; ++c)
     if (to[c])
       for (int i = first; i < rows; ++i) to[c][i] = panel[i * pitch + c];
@@ -545,7 +578,7 @@ template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
       }
       gather(from, kColumns, layer.inputs, x.data());
       multiply_panel(layer.input_panel, layer.input_bias, Rows{kColumns}, x.data(), panel.data(),
-                     kColumns, kColumns);
+                     kColumns, columns_for(steps));
       scatter(panel.data(), kColumns, rows, to, kColumns);
     } else {
       std::copy_n(s.input(first, b), layer.inputs, x.data());
@@ -688,7 +721,8 @@ int32_t block_sparse_multiply(const Packed* panel, const Packed* lanes, const fl
       to[j] = y + (first + j) * y_pitch;
     }
     gather(from, kColumns, inputs, in.data());
-    multiply_panel(*panel, bias, Rows{kColumns}, in.data(), out.data(), kColumns, kColumns);
+    multiply_panel(*panel, bias, Rows{kColumns}, in.data(), out.data(), kColumns,
+                   columns_for(some));
     scatter(out.data(), kColumns, panel->rows, to, kColumns);
   }
   return 0;
