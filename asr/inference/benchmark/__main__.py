@@ -179,7 +179,8 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
             *(str(row["directions"]), f"{1e3 * row['seconds']['torch']:.1f}"),
             *(f"{1e3 * row['seconds']['ours']:.2f}", *colours, f"{row['max_error']:.0e}"),
         )
-    Console().print(table)
+    # Into a file or a pipe there is no width to keep to.
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def cases(given: argparse.Namespace) -> list[Case]:

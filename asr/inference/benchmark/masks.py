@@ -1,8 +1,12 @@
-"""Block-sparse GRU layers to time: random masks, or those of an exported model."""
+"""Block-sparse layers and models to time: random masks, or those of an exported model."""
+
+from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from asr.checkpoint import Sparsity, TrainedModel
 from asr.errors import InputError
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
 from asr.inference.layers import Direction
@@ -17,11 +21,8 @@ def random_gru(hidden: int, block: tuple[int, int], sparsity: float, seed: int =
     rng = np.random.default_rng(seed)
 
     def matrix() -> BlockSparseMatrix:
-        grid = np.zeros((-(-3 * hidden // block[0]), -(-hidden // block[1])), bool)
-        kept = max(round(grid.size * (1 - sparsity)), 1)
-        grid.reshape(-1)[rng.choice(grid.size, kept, replace=False)] = True
-        mask = grid.repeat(block[0], 0)[: 3 * hidden].repeat(block[1], 1)[:, :hidden]
-        bound = (hidden * kept / grid.size) ** -0.5
+        mask = _random_mask(rng, (3 * hidden, hidden), block, sparsity)
+        bound = (hidden * mask.mean()) ** -0.5
         weight = rng.uniform(-bound, bound, mask.shape) * mask
         return BlockSparseMatrix.from_dense(weight.astype(np.float32), block)
 
@@ -29,6 +30,22 @@ def random_gru(hidden: int, block: tuple[int, int], sparsity: float, seed: int =
         return rng.uniform(-0.1, 0.1, 3 * hidden).astype(np.float32)
 
     return Direction(matrix(), matrix(), bias(), bias(), "gru")
+
+
+def prune_at_random(
+    trained: TrainedModel, block: tuple[int, int], sparsity: float, seed: int = 0
+) -> TrainedModel:
+    """Zero random blocks of the recurrent layers' matrices, in place, and say so in the model."""
+    rng = np.random.default_rng(seed)
+    names = []
+    for name, weight in trained.model.named_parameters():
+        if name.startswith("recurrent.layers") and weight.dim() == 2:
+            mask = torch.from_numpy(
+                _random_mask(rng, (weight.shape[0], weight.shape[1]), block, sparsity)
+            )
+            weight.data *= mask / max(float(mask.float().mean()), 1e-9) ** 0.5
+            names.append(name)
+    return replace(trained, sparsity=Sparsity("random", block, tuple(names)))
 
 
 def trained_grus(model: Model) -> list[tuple[str, Direction]]:
@@ -50,3 +67,13 @@ def trained_grus(model: Model) -> list[tuple[str, Direction]]:
             remedy="Export a run that was trained with a block sparsity.",
         )
     return found
+
+
+def _random_mask(
+    rng: np.random.Generator, shape: tuple[int, int], block: tuple[int, int], sparsity: float
+) -> NDArray[np.bool_]:
+    """True where a weight is kept: an exact number of blocks, one at least."""
+    grid = np.zeros((-(-shape[0] // block[0]), -(-shape[1] // block[1])), bool)
+    kept = max(round(grid.size * (1 - sparsity)), 1)
+    grid.reshape(-1)[rng.choice(grid.size, kept, replace=False)] = True
+    return grid.repeat(block[0], 0)[: shape[0]].repeat(block[1], 1)[:, : shape[1]]
