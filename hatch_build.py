@@ -10,11 +10,11 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_FLAGS = [
+FLAGS = [
     *("-std=c++17", "-O3", "-fPIC", "-shared", "-ffp-contract=fast"),
     *("-fno-math-errno", "-fno-trapping-math"),
 ]
-_X86 = {"avx2": ["-march=x86-64-v3"], "avx512": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
+X86 = {"avx2": ["-march=x86-64-v3"], "avx512": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
 
 
 class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -27,9 +27,9 @@ class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             return
         core = Path(self.root) / "asr" / "inference" / "core"
         x86 = platform.machine() in {"x86_64", "AMD64"}
-        for name, flags in {"portable": [], **(_X86 if x86 else {})}.items():
+        for name, flags in {"portable": [], **(X86 if x86 else {})}.items():
             library = core / f"block_sparse_{name}.so"
-            command = [compiler, *_FLAGS, *flags, str(core / "block_sparse.cpp"), "-o"]
+            command = [compiler, *FLAGS, *flags, str(core / "block_sparse.cpp"), "-o"]
             partial = library.with_suffix(".partial")
             done = subprocess.run([*command, str(partial)], capture_output=True, text=True)
             if done.returncode:

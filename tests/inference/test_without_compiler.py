@@ -1,0 +1,83 @@
+"""Where no kernel was built, the install works and inference runs in numpy, and says so."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from asr.inference import kernel
+from asr.inference.folding import folded
+from asr.inference.recogniser import Recogniser
+from tests.inference.exported import pruned
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_without_a_kernel_numpy_gives_the_same_and_a_warning(monkeypatch, tmp_path):
+    model = folded(pruned(), {})
+    samples = np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32)
+    expected = Recogniser(model, engine="numpy").log_probabilities([(samples, 16000)])[0]
+    monkeypatch.setattr(kernel, "library_path", lambda name: tmp_path / name)
+    kernel._open.cache_clear()
+    try:
+        with pytest.warns(RuntimeWarning, match="compiler"):
+            recogniser = Recogniser(model)
+    finally:
+        kernel._open.cache_clear()
+    assert recogniser.engine.name == "numpy"
+    found = recogniser.log_probabilities([(samples, 16000)])[0]
+    np.testing.assert_array_equal(found, expected)
+
+
+def built(root: Path, monkeypatch) -> tuple[dict, list[str]]:
+    """The build hook on a copy of what it needs: the build's data, and the warnings shown."""
+    hatchling = pytest.importorskip("hatchling.builders.hooks.plugin.interface")
+    core = root / "asr" / "inference" / "core"
+    core.mkdir(parents=True)
+    shutil.copy(ROOT / "asr/inference/core/block_sparse.cpp", core)
+    monkeypatch.syspath_prepend(str(ROOT))
+    monkeypatch.delitem(sys.modules, "hatch_build", raising=False)
+    import hatch_build
+
+    warnings: list[str] = []
+    hook = SimpleNamespace(root=str(root), app=SimpleNamespace(display_warning=warnings.append))
+    assert issubclass(hatch_build.KernelBuildHook, hatchling.BuildHookInterface)
+    data: dict = {"artifacts": []}
+    hatch_build.KernelBuildHook.initialize(hook, "standard", data)
+    return data, warnings
+
+
+def test_an_install_without_a_compiler_goes_on(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    data, warnings = built(tmp_path, monkeypatch)
+    assert data == {"artifacts": []}
+    assert len(warnings) == 1
+    assert "No C++ compiler" in warnings[0]
+
+
+def test_a_compiler_that_fails_is_told_and_the_install_goes_on(monkeypatch, tmp_path):
+    monkeypatch.setenv("CXX", "false")
+    data, warnings = built(tmp_path, monkeypatch)
+    assert data == {"artifacts": []}
+    assert all("was not built" in warning for warning in warnings)
+
+
+@pytest.mark.flow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ here")
+def test_a_compiler_makes_one_library_for_each_instruction_set(monkeypatch, tmp_path):
+    data, warnings = built(tmp_path, monkeypatch)
+    assert warnings == []
+    made = sorted(path.name for path in (tmp_path / "asr/inference/core").glob("*.so"))
+    assert made == sorted(Path(artifact).name for artifact in data["artifacts"])
+    assert "block_sparse_portable.so" in made
+    symbols = subprocess.run(
+        ["nm", "-D", "--defined-only", tmp_path / "asr/inference/core" / made[0]],
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "block_sparse_recur" in symbols
