@@ -11,7 +11,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FLAGS = [
-    *("-std=c++17", "-O3", "-fPIC", "-shared", "-ffp-contract=fast"),
+    *("-std=c++17", "-O3", "-fPIC", "-shared", "-ffp-contract=fast", "-pthread"),
     *("-fno-math-errno", "-fno-trapping-math"),
 ]
 X86 = {"avx2": ["-march=x86-64-v3"], "avx512": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}

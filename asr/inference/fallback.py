@@ -17,8 +17,8 @@ class Numpy:
         """x (N, K) to x W' + bias (N, R)."""
         return _Product(matrix, bias)
 
-    def recurrence(self, direction: Direction) -> "_Recurrence":
-        """One direction of a layer, ready to run."""
+    def recurrence(self, direction: Direction, threads: int = 1) -> "_Recurrence":
+        """One direction of a layer, ready to run; by one thread, whatever is asked."""
         return _Recurrence(direction)
 
     def convolution(self, weights: ConvolutionWeights) -> "_Convolution":

@@ -57,8 +57,8 @@ def available() -> tuple[str, ...]:
 class Kernel:
     """The compiled kernel for one instruction set.
 
-    Calls release the GIL and use the calling thread only. Weights are packed when they are first
-    needed, for one vector or for many.
+    Calls release the GIL. Weights are packed when they are first needed, for one vector or for
+    many.
 
     Raises:
         InputError: it was not built, or the processor lacks it.
@@ -80,9 +80,9 @@ class Kernel:
         """x (N, K) to x W' + bias (N, R)."""
         return _Product(self._library, matrix, bias)
 
-    def recurrence(self, direction: Direction) -> "_Recurrence":
-        """One direction of a layer, ready to run."""
-        return _Recurrence(self._library, direction)
+    def recurrence(self, direction: Direction, threads: int = 1) -> "_Recurrence":
+        """One direction of a layer, ready to run, by as many of `threads` as pay."""
+        return _Recurrence(self._library, direction, threads)
 
     def convolution(self, weights: ConvolutionWeights) -> "_Convolution":
         """A convolution, ready to run."""
@@ -119,8 +119,8 @@ class _Product:
 
 
 class _Recurrence:
-    def __init__(self, library: Any, direction: Direction) -> None:
-        self._library, self._direction = library, direction
+    def __init__(self, library: Any, direction: Direction, threads: int) -> None:
+        self._library, self._direction, self._threads = library, direction, threads
         self._biases = [
             _with_margin(direction.input_bias),
             _with_margin(direction.recurrent_bias),
@@ -204,6 +204,7 @@ class _Recurrence:
                 counts.ctypes.data,
                 batch,
                 self._direction.reverse,
+                self._threads,
                 None if state is None else state.ctypes.data,
                 None if cell is None else cell.ctypes.data,
             )
@@ -315,7 +316,7 @@ def _open(instruction_set: str) -> Any:
     )
     library.block_sparse_recur.argtypes = (
         *(POINTER(_Layer), pointer, c_int64, c_int64, pointer, c_int64, c_int64),
-        *(pointer, c_int32, c_int32, pointer, pointer),
+        *(pointer, c_int32, c_int32, c_int32, pointer, pointer),
     )
     return library
 

@@ -1,6 +1,7 @@
 """Every dispatch path against float64, one frame and one utterance at a time."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -178,3 +179,32 @@ def test_wrong_shapes_and_lengths_are_refused():
 def test_an_unknown_instruction_set_names_those_there_are():
     with pytest.raises(InputError, match=available()[0] if available() else "none"):
         Kernel("sse9")
+
+
+@pytest.mark.parametrize("instruction_set", available())
+@pytest.mark.parametrize("cell", ["gru", "lstm", "tanh", "clipped_relu"])
+@pytest.mark.parametrize("block", [(16, 16), (5, 3), (32, 32), (12, 2)], ids=str)
+def test_threads_that_divide_a_direction_compute_the_same(instruction_set, cell, block):
+    rng = np.random.default_rng(9)
+    engine = Kernel(instruction_set)
+    hidden = 620  # no multiple of a register; large enough to divide in any weights, gated
+    for weights, reverse in (("fp32", False), ("fp16", True), ("int8", False)):
+        direction = random_direction(rng, cell, hidden, 40, block, 0.1, reverse=reverse)
+        direction = replace(
+            direction,
+            inputs=direction.inputs.stored_as(weights),
+            recurrent=direction.recurrent.stored_as(weights),
+        )
+        x = rng.normal(size=(41, 3, 40)).astype(np.float32)
+        lengths = np.array([41, 3, 33])
+        states = [np.ones((3, hidden), np.float32) / 2 for _ in range(2)]
+        memory = [np.ones((3, hidden), np.float32) / 2 for _ in range(2)]
+        alone, divided = (
+            engine.recurrence(direction, threads)(
+                x, lengths, state=states[i], cell=memory[i] if cell == "lstm" else None
+            )
+            for i, threads in enumerate((1, 3))
+        )
+        np.testing.assert_allclose(divided, alone, atol=2e-6, rtol=1e-6)
+        np.testing.assert_allclose(states[1], states[0], atol=2e-6, rtol=1e-6)
+        np.testing.assert_allclose(memory[1], memory[0], atol=2e-6, rtol=1e-6)

@@ -1,4 +1,4 @@
-// Block-sparse products and recurrences over time, for one thread, behind a plain C interface.
+// Block-sparse products and recurrences over time behind a plain C interface.
 //
 // Compiled once for each instruction set (see hatch_build.py); asr/inference/kernel.py chooses
 // among the libraries, makes the packings and holds their bounds.
@@ -13,10 +13,15 @@
 // what lies beyond its rows is overwritten by the next strip, and buffers end in a margin.
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <new>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -202,7 +207,7 @@ void lanes_product(const Packed& m, const float* bias, const float* x, float* y)
   constexpr int group = TC == 1 ? 4 : TC == 2 ? 2 : 1;  // blocks at a time
   const int tiles = TC ? TC : m.tiles;
   const W* w = static_cast<const W*>(m.weights);
-  const int32_t* column = m.columns;
+  const int32_t* column = m.columns + m.starts[0];
   for (int s = 0; s < m.strips; ++s) {
     const int32_t* end = m.columns + m.starts[s + 1];
     Vec<L> a0{}, a1{}, a2{}, a3{};
@@ -649,7 +654,201 @@ void run_together(const Layer& layer, const Sequences& s, const int* chosen, int
   }
 }
 
-template <int C> void run(const Layer& layer, const Sequences& s, int batch) {
+// ---- Two threads and more -----------------------------------------------------------------------
+
+// All threads meet here. A short wait spins; a longer one, as when the cores are taken, sleeps.
+class Barrier {
+ public:
+  explicit Barrier(int threads) : threads_(threads) {}
+
+  void wait() {
+    const unsigned now = phase_.load(std::memory_order_acquire);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+      arrived_.store(0, std::memory_order_relaxed);
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        phase_.store(now + 1, std::memory_order_release);
+      }
+      changed_.notify_all();
+      return;
+    }
+    for (int spin = 0; spin < kSpins; ++spin) {
+      if (phase_.load(std::memory_order_acquire) != now) return;
+#if defined(__x86_64__)
+      _mm_pause();
+#endif
+    }
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return phase_.load(std::memory_order_acquire) != now; });
+  }
+
+ private:
+  static constexpr int kSpins = 1000;  // some tens of microseconds, a few steps of a large layer
+  const int threads_;
+  std::atomic<int> arrived_{0};
+  std::atomic<unsigned> phase_{0};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+// Some neighbouring strips of a matrix, as a matrix.
+Packed slice(const Packed& m, int first, int last) {
+  const int bytes = m.weight_type == kFloat ? 4 : m.weight_type == kHalf ? 2 : 1;
+  const int64_t block = int64_t(m.tiles) * m.tile_rows * m.tile_columns * bytes;
+  Packed part = m;
+  part.weights = static_cast<const char*>(m.weights) + m.starts[first] * block;
+  part.starts += first;
+  part.first_row += first;
+  part.strips = last - first;
+  return part;
+}
+
+int strip_from(const Packed& m, int row) {
+  return int(std::lower_bound(m.first_row, m.first_row + m.strips, row) - m.first_row);
+}
+
+// The strips that hold the rows of units `first` to `last` in every gate.
+std::vector<Packed> of_units(const Packed& m, const Layer& layer, int first, int last) {
+  std::vector<Packed> parts;
+  for (int gate = 0; gate < layer.gates; ++gate) {
+    const int begin = gate * layer.hidden + first, end = gate * layer.hidden + last;
+    int from = strip_from(m, begin);
+    if (from == m.strips || m.first_row[from] > begin) --from;  // it begins above
+    parts.push_back(slice(m, from, strip_from(m, end)));
+  }
+  return parts;
+}
+
+// What one thread computes of a layer: all gates of some units, in buffers of its own.
+struct Share {
+  int first, last;
+  std::vector<Packed> inputs, recurrent;
+  Buffer x, panel, drives, product;
+};
+
+// Where units are cut, so that threads have about equal numbers of recurrent blocks.
+std::vector<int> cuts(const Layer& layer, int threads) {
+  const Packed& m = layer.recurrent_lanes;
+  const auto blocks_before = [&](int unit) {
+    int64_t blocks = 0;
+    for (int gate = 0; gate < layer.gates; ++gate) {
+      const int row = gate * layer.hidden;
+      blocks += m.starts[strip_from(m, row + unit)] - m.starts[strip_from(m, row)];
+    }
+    return blocks;
+  };
+  std::vector<int> found{0};
+  const int64_t all = blocks_before(layer.hidden);
+  for (int unit = 16; unit < layer.hidden && int(found.size()) < threads; unit += 16)
+    if (blocks_before(unit) * threads >= all * int64_t(found.size())) found.push_back(unit);
+  found.push_back(layer.hidden);
+  return found;
+}
+
+template <int C>
+void run_share(const Layer& layer, const Sequences& s, int b, Share& share, Buffer* h,
+               Buffer& cell, Barrier& barrier) {
+  const int hidden = layer.hidden, units = share.last - share.first;
+  const int64_t length = s.lengths[b], pitch = padded(layer.gates * hidden);
+  for (int64_t first = 0; first < length; first += kColumns) {
+    const int steps = int(std::min<int64_t>(kColumns, length - first));
+    const float* from[kColumns];
+    for (int j = 0; j < kColumns; ++j) from[j] = s.input(first + j, b);
+    gather(from, kColumns, layer.inputs, share.x.data());
+    for (const Packed& part : share.inputs)
+      multiply_panel(part, layer.input_bias, Rows{kColumns}, share.x.data(), share.panel.data(),
+                     kColumns, columns_for(steps));
+    for (int gate = 0; gate < layer.gates; ++gate) {
+      const int row = gate * hidden + share.first;
+      float* to[kColumns];
+      for (int j = 0; j < kColumns; ++j)
+        to[j] = j < steps ? share.drives.data() + j * pitch + row : nullptr;
+      scatter(share.panel.data() + int64_t(row) * kColumns, kColumns, units, to, kColumns);
+    }
+    for (int j = 0; j < steps; ++j) {
+      const Buffer& now = h[(first + j) % 2];
+      Buffer& next = h[(first + j + 1) % 2];
+      for (const Packed& part : share.recurrent)
+        multiply_vector(part, layer.recurrent_bias, now.data(), share.product.data());
+      const float* a = share.drives.data() + j * pitch;
+      for (int i = share.first; i < share.last; i += kLanes) {
+        float values[kLanes];
+        store<kLanes>(values, unit<kLanes, C>(a + i, hidden, share.product.data() + i, hidden,
+                                              load<kLanes>(now.data() + i), cell.data() + i));
+        std::copy_n(values, std::min(kLanes, share.last - i), next.data() + i);
+      }
+      std::copy_n(next.data() + share.first, units, s.output(first + j, b) + share.first);
+      barrier.wait();
+    }
+  }
+}
+
+// One utterance by several threads, the units of the layer divided among them.
+template <int C> void run_divided(const Layer& layer, const Sequences& s, int b, int threads) {
+  const int hidden = layer.hidden, rows = layer.gates * hidden;
+  Buffer h[2], cell(hidden + kMargin);
+  for (Buffer& each : h) each.resize(std::max(hidden, layer.recurrent_lanes.reach) + kMargin);
+  if (s.state) std::copy_n(s.state + int64_t(b) * hidden, hidden, h[0].data());
+  if (s.cell) std::copy_n(s.cell + int64_t(b) * hidden, hidden, cell.data());
+  const std::vector<int> units = cuts(layer, threads);
+  std::vector<Share> shares(units.size() - 1);
+  for (size_t k = 0; k < shares.size(); ++k) {
+    Share& share = shares[k];
+    share.first = units[k];
+    share.last = units[k + 1];
+    share.inputs = of_units(layer.input_panel, layer, share.first, share.last);
+    share.recurrent = of_units(layer.recurrent_lanes, layer, share.first, share.last);
+    share.x.resize(size_t(std::max(layer.input_panel.reach, layer.inputs)) * kColumns);
+    share.panel.resize((padded(rows) + 16) * kColumns);
+    share.drives.resize(kColumns * padded(rows) + kMargin);
+    share.product.resize(rows + kMargin);
+  }
+  // Whoever could not be started must not be waited for: the shares begin when all threads are.
+  std::mutex mutex;
+  std::condition_variable changed;
+  int go = 0;  // 1: run, -1: give up
+  Barrier barrier(int(shares.size()));
+  std::vector<std::thread> others;
+  const auto say = [&](int word) {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      go = word;
+    }
+    changed.notify_all();
+  };
+  try {
+    others.reserve(shares.size());
+    for (size_t k = 1; k < shares.size(); ++k)
+      others.emplace_back([&, k] {
+        {
+          std::unique_lock<std::mutex> lock(mutex);
+          changed.wait(lock, [&] { return go != 0; });
+        }
+        if (go > 0) run_share<C>(layer, s, b, shares[k], h, cell, barrier);
+      });
+  } catch (const std::system_error&) {
+    say(-1);
+    for (std::thread& other : others) other.join();
+    return run_alone<C>(layer, s, b);
+  }
+  say(1);
+  run_share<C>(layer, s, b, shares[0], h, cell, barrier);
+  for (std::thread& other : others) other.join();
+  if (s.state) std::copy_n(h[s.lengths[b] % 2].data(), hidden, s.state + int64_t(b) * hidden);
+  if (s.cell) std::copy_n(cell.data(), hidden, s.cell + int64_t(b) * hidden);
+}
+
+// Threads that pay: each step they meet, so a thread must have enough to read in between.
+int useful_threads(const Layer& layer, int64_t length, int threads) {
+  constexpr int64_t kBytesPerThread = 256 << 10, kShortest = 16;
+  const Packed& m = layer.recurrent_lanes;
+  const int bytes = m.weight_type == kFloat ? 4 : m.weight_type == kHalf ? 2 : 1;
+  const int64_t all = int64_t(m.starts[m.strips]) * m.tiles * m.tile_rows * m.tile_columns * bytes;
+  return length < kShortest ? 1 : int(std::min<int64_t>(threads, all / kBytesPerThread));
+}
+
+template <int C>
+void run(const Layer& layer, const Sequences& s, int batch, int threads) {
   std::vector<int> order(batch);
   for (int b = 0; b < batch; ++b) order[b] = b;
   // Of similar length together, so that no lane idles for long.
@@ -667,7 +866,8 @@ template <int C> void run(const Layer& layer, const Sequences& s, int batch) {
       run_together<C, 8>(layer, s, order.data() + at, left);
       at = batch;
     } else {
-      run_alone<C>(layer, s, order[at]);
+      const int b = order[at], useful = useful_threads(layer, s.lengths[b], threads);
+      useful > 1 ? run_divided<C>(layer, s, b, useful) : run_alone<C>(layer, s, b);
       ++at;
     }
   }
@@ -754,15 +954,17 @@ int32_t block_sparse_convolve(const Packed* panel, const float* bias, const int6
 }
 
 // One direction of a recurrent layer over a padded batch; frames beyond a length are not touched.
+// Up to four utterances use as many of `threads` as pay, a larger batch the calling one.
 int32_t block_sparse_recur(const Layer* layer, const float* x, int64_t x_time, int64_t x_batch,
                            float* y, int64_t y_time, int64_t y_batch, const int64_t* lengths,
-                           int32_t batch, int32_t reverse, float* state, float* cell) try {
+                           int32_t batch, int32_t reverse, int32_t threads, float* state,
+                           float* cell) try {
   const Sequences s{x, x_time, x_batch, y, y_time, y_batch, lengths, state, cell, reverse};
   switch (layer->cell) {
-    case kGru: run<kGru>(*layer, s, batch); break;
-    case kLstm: run<kLstm>(*layer, s, batch); break;
-    case kTanh: run<kTanh>(*layer, s, batch); break;
-    default: run<kClippedRelu>(*layer, s, batch); break;
+    case kGru: run<kGru>(*layer, s, batch, threads); break;
+    case kLstm: run<kLstm>(*layer, s, batch, threads); break;
+    case kTanh: run<kTanh>(*layer, s, batch, threads); break;
+    default: run<kClippedRelu>(*layer, s, batch, threads); break;
   }
   return 0;
 } catch (const std::bad_alloc&) {
