@@ -1,10 +1,7 @@
-"""The compiled kernel: which library this processor runs, and calls into it."""
+"""The compiled kernel: layers made ready for it, and calls into it."""
 
 import ctypes
-import sys
-from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
-from functools import cache
-from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,45 +10,12 @@ from numpy.typing import NDArray
 from asr.errors import InputError
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
 from asr.inference.layers import CLIP, GATES, ConvolutionWeights, Direction
+from asr.inference.library import LayerStruct, PackedStruct, available, open_library
 from asr.inference.packing import Strips, pack_lanes, pack_panel
-
-# From the least to the most that a processor may have; the number is what
-# `block_sparse_processor` answers.
-INSTRUCTION_SETS = ("portable", "avx2", "avx512")
 
 _MARGIN = 64  # floats that the kernel may read behind a bias
 _WEIGHT_TYPES = {np.dtype(np.float32): 0, np.dtype(np.float16): 1, np.dtype(np.int8): 2}
 _CELLS = {"gru": 0, "lstm": 1, "tanh": 2, "clipped_relu": 3}
-
-
-class _Packed(ctypes.Structure):
-    _fields_ = (
-        *((name, c_void_p) for name in ("weights", "scales", "starts", "columns", "first_row")),
-        *((name, c_int32) for name in ("strips", "tile_rows", "tile_columns", "tiles")),
-        *((name, c_int32) for name in ("weight_type", "rows", "reach")),
-    )
-
-
-class _Layer(ctypes.Structure):
-    _fields_ = (
-        *(
-            (name, _Packed)
-            for name in ("input_panel", "input_lanes", "recurrent_panel", "recurrent_lanes")
-        ),
-        ("input_bias", c_void_p),
-        ("recurrent_bias", c_void_p),
-        *((name, c_int32) for name in ("cell", "gates", "hidden", "inputs")),
-    )
-
-
-def available() -> tuple[str, ...]:
-    """Instruction sets that were built and that this processor has, the fastest first."""
-    portable = _open("portable")
-    if portable is None:
-        return ()
-    has = portable.block_sparse_processor()
-    found = [name for name in INSTRUCTION_SETS[: has + 1] if _open(name) is not None]
-    return tuple(reversed(found))
 
 
 class Kernel:
@@ -65,7 +29,7 @@ class Kernel:
     """
 
     def __init__(self, instruction_set: str) -> None:
-        library = _open(instruction_set) if instruction_set in available() else None
+        library = open_library(instruction_set) if instruction_set in available() else None
         if library is None:
             raise InputError(
                 "kernel",
@@ -108,9 +72,9 @@ class _Product:
                 *map(ctypes.byref, self._packed),
                 self._bias_address,
                 inputs,
-                x.ctypes.data,
+                _address(x),
                 inputs,
-                y.ctypes.data,
+                _address(y),
                 rows,
                 len(x),
             )
@@ -120,14 +84,22 @@ class _Product:
 
 class _Recurrence:
     def __init__(self, library: Any, direction: Direction, threads: int) -> None:
-        self._library, self._direction, self._threads = library, direction, threads
+        self._direction, self._threads = direction, threads
         self._biases = [
             _with_margin(direction.input_bias),
             _with_margin(direction.recurrent_bias),
         ]
         self._lanes = library.block_sparse_lanes()
+        self._function = library.block_sparse_recur
         self._strips: dict[str, Strips] = {}
-        self._layer = _Layer(
+        # Few frames of few utterances, as in a stream, are multiplied one by one.
+        self._few, self._many = self._layer(), self._layer()
+        self._whole = np.empty(0, np.int64)
+        self._lock = Lock()
+
+    def _layer(self) -> LayerStruct:
+        direction = self._direction
+        return LayerStruct(
             input_bias=self._biases[0].ctypes.data,
             recurrent_bias=self._biases[1].ctypes.data,
             cell=_CELLS[direction.cell],
@@ -135,17 +107,28 @@ class _Recurrence:
             hidden=direction.hidden,
             inputs=direction.inputs.shape[1],
         )
-        self._function = library.block_sparse_recur
-        self._reference = ctypes.byref(self._layer)
 
-    def _pack(self, name: str) -> None:
-        if name in self._strips:
+    def _pack(self, layer: LayerStruct, names: tuple[str, ...]) -> None:
+        """Pack what `layer` lacks; other threads may be running it."""
+        if all(getattr(layer, name).weights for name in names):
             return
-        side, form = name.split("_")
-        matrix = self._direction.inputs if side == "input" else self._direction.recurrent
-        strips = pack_panel(matrix) if form == "panel" else pack_lanes(matrix, self._lanes)
-        setattr(self._layer, name, _packed(strips))
-        self._strips[name] = strips
+        with self._lock:
+            for name in names:
+                if name not in self._strips:
+                    side, form = name.split("_")
+                    direction = self._direction
+                    matrix = direction.inputs if side == "input" else direction.recurrent
+                    self._strips[name] = (
+                        pack_panel(matrix) if form == "panel" else pack_lanes(matrix, self._lanes)
+                    )
+                setattr(layer, name, _packed(self._strips[name]))
+
+    def _all(self, frames: int, batch: int) -> NDArray[np.int64]:
+        """The lengths of utterances that are all whole; a stream asks for the same ones again."""
+        whole = self._whole
+        if len(whole) != batch or (batch and whole[0] != frames):
+            self._whole = whole = np.full(batch, frames, np.int64)
+        return whole
 
     def __call__(
         self,
@@ -154,59 +137,34 @@ class _Recurrence:
         state: NDArray | None = None,
         cell: NDArray | None = None,
     ) -> NDArray[np.float32]:
-        hidden = self._direction.hidden
-        _require_shape("x", x.shape, ("T", "B", self._direction.inputs.shape[1]))
+        hidden, width = self._many.hidden, self._many.inputs
+        if x.ndim != 3 or x.shape[2] != width:
+            _require_shape("x", x.shape, ("T", "B", width))
         x = np.ascontiguousarray(x, np.float32)
         frames, batch, inputs = x.shape
-        counts = np.full(batch, frames) if lengths is None else np.asarray(lengths)
-        counts = np.ascontiguousarray(counts, np.int64)
-        _require_shape("lengths", counts.shape, (batch,))
-        if batch and not 0 <= counts.min() <= counts.max() <= frames:
-            raise InputError(
-                "lengths",
-                expected=f"from 0 to the {frames} frames given",
-                got=f"{counts.min()} to {counts.max()}",
-                remedy="Pass the number of real frames of each utterance.",
-            )
+        counts = self._all(frames, batch) if lengths is None else _counts(lengths, frames, batch)
         for name, values in (("state", state), ("cell", cell)):
             if values is not None:
-                _require_shape(name, values.shape, (batch, hidden))
-                if values.dtype != np.float32 or not values.flags.c_contiguous:
-                    raise InputError(
-                        name,
-                        expected="a contiguous float32 array, to be overwritten",
-                        got=f"{values.dtype}, strides {values.strides}",
-                        remedy="Make it with numpy.zeros((B, H), numpy.float32).",
-                    )
-        alone = frames <= 4 and batch <= 4
-        self._pack("input_lanes" if alone else "input_panel")
-        # Up to four utterances (of the last 32) run one by one, in registers' lanes.
-        rest = batch % 32
-        if 0 < rest <= 4:
-            self._pack("recurrent_lanes")
-        if batch > 4:
-            self._pack("recurrent_panel")
-        if not alone:
-            self._layer.input_lanes.weights = None
-        elif self._layer.input_lanes.weights is None:
-            self._layer.input_lanes.weights = self._strips["input_lanes"].weights.ctypes.data
-        make = np.empty if lengths is None or (counts == frames).all() else np.zeros
-        y = make((frames, batch, hidden), np.float32)
+                _require_state(name, values, (batch, hidden))
+        few = frames <= 4 and batch <= 4
+        layer = self._few if few else self._many
+        self._pack(layer, _packings(few, batch))
+        y = (np.empty if lengths is None else np.zeros)((frames, batch, hidden), np.float32)
         _check(
             self._function(
-                self._reference,
-                x.ctypes.data,
+                ctypes.byref(layer),
+                _address(x),
                 batch * inputs,
                 inputs,
-                y.ctypes.data,
+                _address(y),
                 batch * hidden,
                 hidden,
-                counts.ctypes.data,
+                _address(counts),
                 batch,
                 self._direction.reverse,
                 self._threads,
-                None if state is None else state.ctypes.data,
-                None if cell is None else cell.ctypes.data,
+                None if state is None else _address(state),
+                None if cell is None else _address(cell),
             )
         )
         return y
@@ -240,7 +198,7 @@ class _Convolution:
                 offsets.ctypes.data,
                 source.ctypes.data,
                 self._weights.stride[0] * phases * length,
-                y.ctypes.data,
+                _address(y),
                 whole,
                 rows,
                 frames,
@@ -250,9 +208,17 @@ class _Convolution:
         return y[:, :, :frames]
 
 
-def _packed(strips: Strips) -> _Packed:
+def _packings(few: bool, batch: int) -> tuple[str, ...]:
+    """What the kernel reads: one by one run the few, and what is left of a batch beyond 32s."""
+    if few:
+        return "input_lanes", "recurrent_lanes"
+    rest = ("recurrent_lanes",) if 0 < batch % 32 <= 4 else ()
+    return ("input_panel", *rest, *(("recurrent_panel",) if batch > 4 else ()))
+
+
+def _packed(strips: Strips) -> PackedStruct:
     """The addresses hold as long as `strips` is kept."""
-    return _Packed(
+    return PackedStruct(
         weights=strips.weights.ctypes.data,
         scales=None if strips.scales is None else strips.scales.ctypes.data,
         starts=strips.starts.ctypes.data,
@@ -277,6 +243,37 @@ def _check(code: int) -> None:
         raise MemoryError("no memory for a layer's intermediate values")
 
 
+def _address(values: NDArray) -> int:
+    # A third of the time that `values.ctypes` takes, which a short stream's step would feel.
+    address: int = values.__array_interface__["data"][0]
+    return address
+
+
+def _counts(lengths: NDArray, frames: int, batch: int) -> NDArray[np.int64]:
+    counts = np.ascontiguousarray(lengths, np.int64)
+    _require_shape("lengths", counts.shape, (batch,))
+    if batch and not 0 <= counts.min() <= counts.max() <= frames:
+        raise InputError(
+            "lengths",
+            expected=f"from 0 to the {frames} frames given",
+            got=f"{counts.min()} to {counts.max()}",
+            remedy="Pass the number of real frames of each utterance.",
+        )
+    return counts
+
+
+def _require_state(name: str, values: NDArray, shape: tuple[int, int]) -> None:
+    if values.shape != shape:
+        _require_shape(name, values.shape, shape)
+    if values.dtype != np.float32 or not values.flags.c_contiguous:
+        raise InputError(
+            name,
+            expected="a contiguous float32 array, to be overwritten",
+            got=f"{values.dtype}, strides {values.strides}",
+            remedy="Make it with numpy.zeros((B, H), numpy.float32).",
+        )
+
+
 def _require_shape(name: str, shape: tuple[int, ...], expected: tuple[Any, ...]) -> None:
     fits = len(shape) == len(expected) and all(
         isinstance(size, str) or size == given for size, given in zip(expected, shape, strict=True)
@@ -288,40 +285,3 @@ def _require_shape(name: str, shape: tuple[int, ...], expected: tuple[Any, ...])
             got=str(shape),
             remedy="Use the features and layers that belong to the model.",
         )
-
-
-@cache
-def _open(instruction_set: str) -> Any:
-    """The library, or None where it was not built."""
-    path = library_path(instruction_set)
-    if not path.is_file():
-        return None
-    library = ctypes.CDLL(str(path))
-    sizes = (library.block_sparse_packed_size(), library.block_sparse_layer_size())
-    if sizes != (ctypes.sizeof(_Packed), ctypes.sizeof(_Layer)):
-        raise InputError(
-            str(path),
-            expected="the library that belongs to this version",
-            got="another",
-            remedy="Install again: pip install -e . rebuilds it.",
-        )
-    pointer = c_void_p
-    library.block_sparse_multiply.argtypes = (
-        *(POINTER(_Packed), POINTER(_Packed), pointer, c_int32),
-        *(pointer, c_int64, pointer, c_int64, c_int64),
-    )
-    library.block_sparse_convolve.argtypes = (
-        *(POINTER(_Packed), pointer, pointer, pointer, c_int64),
-        *(pointer, c_int64, c_int64, c_int64, c_float),
-    )
-    library.block_sparse_recur.argtypes = (
-        *(POINTER(_Layer), pointer, c_int64, c_int64, pointer, c_int64, c_int64),
-        *(pointer, c_int32, c_int32, c_int32, pointer, pointer),
-    )
-    return library
-
-
-def library_path(instruction_set: str) -> Path:
-    """Where the build puts a library."""
-    suffix = "dll" if sys.platform == "win32" else "so"
-    return Path(__file__).parent / "core" / f"block_sparse_{instruction_set}.{suffix}"

@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from asr.errors import InputError
 from asr.inference.benchmark.__main__ import main
+from asr.inference.benchmark.contestants import in_int8
 from asr.inference.benchmark.timing import Rounds
 from asr.inference.folding import folded
-from asr.inference.kernel import available
+from asr.inference.library import available
 from asr.inference.model_file import write_model
 from tests.inference.exported import pruned
 
@@ -44,6 +46,15 @@ def test_masks_of_a_trained_model_both_ways(tmp_path):
     rows = json.loads(path.read_text())["rows"]
     assert {row["masks"] for row in rows} == {"layer 0", "layer 1"}
     assert all(row["directions"] == 2 and row["max_error"] < 5e-6 for row in rows)
+
+
+def test_int8_is_int8():
+    layer = torch.nn.GRU(32, 32).eval()
+    quantised = in_int8(layer)
+    assert "quantized" in type(quantised).__module__
+    x = torch.randn(5, 1, 32)
+    difference = (quantised(x)[0] - layer(x)[0]).abs().max()
+    assert 0 < difference < 0.1
 
 
 def test_a_ratio_is_that_of_the_same_round():

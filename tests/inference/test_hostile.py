@@ -89,13 +89,13 @@ def test_tampered_files_are_refused_or_run():
 UNDER_SANITIZER = """
 import sys, warnings
 from pathlib import Path
-import asr.inference.kernel as kernel
+import asr.inference.library as library
 folder = Path(sys.argv[1])
-kernel.library_path = lambda name: folder / f"block_sparse_{name}.so"
+library.library_path = lambda name: folder / f"block_sparse_{name}.so"
 import pytest
 warnings.simplefilter("ignore")
 from tests.inference.test_hostile import run_tampered
-assert kernel.available(), "no sanitised kernel"
+assert library.available(), "no sanitised kernel"
 print(*run_tampered(1000, 1))
 tests = ["test_recurrence.py", "test_model_file.py", "test_export.py"]
 tests = [f"tests/inference/{name}" for name in tests]

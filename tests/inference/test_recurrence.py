@@ -1,6 +1,7 @@
 """Every dispatch path against float64, one frame and one utterance at a time."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from asr.errors import InputError
 from asr.inference.block_sparse_matrix import BlockSparseMatrix as Matrix
 from asr.inference.fallback import Numpy
-from asr.inference.kernel import Kernel, available
+from asr.inference.kernel import Kernel
 from asr.inference.layers import Direction
+from asr.inference.library import available
 from tests.inference.float64 import random_direction, random_matrix, recur
 
 BLOCKS = [(1, 1), (4, 4), (8, 8), (16, 16), (32, 32), (8, 4), (4, 8), (16, 4), (4, 16)]
@@ -208,3 +210,23 @@ def test_threads_that_divide_a_direction_compute_the_same(instruction_set, cell,
         np.testing.assert_allclose(divided, alone, atol=2e-6, rtol=1e-6)
         np.testing.assert_allclose(states[1], states[0], atol=2e-6, rtol=1e-6)
         np.testing.assert_allclose(memory[1], memory[0], atol=2e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("instruction_set", available())
+def test_any_thread_may_call(instruction_set):
+    rng = np.random.default_rng(10)
+    direction = random_direction(rng, "gru", 64, 48, (16, 16), 0.5)
+    x = rng.normal(size=(40, 40, 48)).astype(np.float32)
+    expected = Kernel(instruction_set).recurrence(direction)(x)
+    shapes = [(1, 1), (4, 4), (40, 1), (3, 8), (40, 36), (1, 40), (20, 17)]
+
+    for _ in range(5):
+        recurrence = Kernel(instruction_set).recurrence(direction)  # nothing packed yet
+
+        def run(shape, recurrence=recurrence):
+            frames, batch = shape
+            return shape, recurrence(np.ascontiguousarray(x[:frames, :batch]))
+
+        with ThreadPoolExecutor(4) as pool:
+            for (frames, batch), found in pool.map(run, shapes * 4):
+                np.testing.assert_allclose(found, expected[:frames, :batch], atol=2e-6)

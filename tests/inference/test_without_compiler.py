@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from asr.inference import kernel
+from asr.inference import library
 from asr.inference.folding import folded
 from asr.inference.recogniser import Recogniser
 from tests.inference.exported import pruned
@@ -21,13 +21,13 @@ def test_without_a_kernel_numpy_gives_the_same_and_a_warning(monkeypatch, tmp_pa
     model = folded(pruned(), {})
     samples = np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32)
     expected = Recogniser(model, engine="numpy").log_probabilities([(samples, 16000)])[0]
-    monkeypatch.setattr(kernel, "library_path", lambda name: tmp_path / name)
-    kernel._open.cache_clear()
+    monkeypatch.setattr(library, "library_path", lambda name: tmp_path / name)
+    library.open_library.cache_clear()
     try:
         with pytest.warns(RuntimeWarning, match="compiler"):
             recogniser = Recogniser(model)
     finally:
-        kernel._open.cache_clear()
+        library.open_library.cache_clear()
     assert recogniser.engine.name == "numpy"
     found = recogniser.log_probabilities([(samples, 16000)])[0]
     np.testing.assert_array_equal(found, expected)

@@ -1,0 +1,85 @@
+"""The compiled libraries: where they are, which this processor runs, and their C interface."""
+
+import ctypes
+import sys
+from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from asr.errors import InputError
+
+# From the least to the most that a processor may have; the number is what
+# `block_sparse_processor` answers.
+INSTRUCTION_SETS = ("portable", "avx2", "avx512")
+
+
+class PackedStruct(ctypes.Structure):
+    """`Packed` of core/block_sparse.cpp."""
+
+    _fields_ = (
+        *((name, c_void_p) for name in ("weights", "scales", "starts", "columns", "first_row")),
+        *((name, c_int32) for name in ("strips", "tile_rows", "tile_columns", "tiles")),
+        *((name, c_int32) for name in ("weight_type", "rows", "reach")),
+    )
+
+
+class LayerStruct(ctypes.Structure):
+    """`Layer` of core/block_sparse.cpp."""
+
+    _fields_ = (
+        *(
+            (name, PackedStruct)
+            for name in ("input_panel", "input_lanes", "recurrent_panel", "recurrent_lanes")
+        ),
+        ("input_bias", c_void_p),
+        ("recurrent_bias", c_void_p),
+        *((name, c_int32) for name in ("cell", "gates", "hidden", "inputs")),
+    )
+
+
+def available() -> tuple[str, ...]:
+    """Instruction sets that were built and that this processor has, the fastest first."""
+    portable = open_library("portable")
+    if portable is None:
+        return ()
+    has = portable.block_sparse_processor()
+    found = [name for name in INSTRUCTION_SETS[: has + 1] if open_library(name) is not None]
+    return tuple(reversed(found))
+
+
+@cache
+def open_library(instruction_set: str) -> Any:
+    """The library, or None where it was not built."""
+    path = library_path(instruction_set)
+    if not path.is_file():
+        return None
+    library = ctypes.CDLL(str(path))
+    sizes = (library.block_sparse_packed_size(), library.block_sparse_layer_size())
+    if sizes != (ctypes.sizeof(PackedStruct), ctypes.sizeof(LayerStruct)):
+        raise InputError(
+            str(path),
+            expected="the library that belongs to this version",
+            got="another",
+            remedy="Install again: pip install -e . rebuilds it.",
+        )
+    pointer = c_void_p
+    library.block_sparse_multiply.argtypes = (
+        *(POINTER(PackedStruct), POINTER(PackedStruct), pointer, c_int32),
+        *(pointer, c_int64, pointer, c_int64, c_int64),
+    )
+    library.block_sparse_convolve.argtypes = (
+        *(POINTER(PackedStruct), pointer, pointer, pointer, c_int64),
+        *(pointer, c_int64, c_int64, c_int64, c_float),
+    )
+    library.block_sparse_recur.argtypes = (
+        *(POINTER(LayerStruct), pointer, c_int64, c_int64, pointer, c_int64, c_int64),
+        *(pointer, c_int32, c_int32, c_int32, pointer, pointer),
+    )
+    return library
+
+
+def library_path(instruction_set: str) -> Path:
+    """Where the build puts a library."""
+    suffix = "dll" if sys.platform == "win32" else "so"
+    return Path(__file__).parent / "core" / f"block_sparse_{instruction_set}.{suffix}"
