@@ -10,7 +10,10 @@ The packages in the order in which the data flows:
     data              corpora to manifests to batches
     decoding          log-probabilities to text
     evaluation        text to error counts, and to one result.json a test set
+    statistics        intervals, paired tests, who pays for a difference
+    leaderboard       results to one table and one page
     training          the Lightning module, the run folder, resume
+    inference         a trained model as one file, and audio to text without torch
     transcribe        any audio file to text
     configuration     the Hydra plumbing of train.py and evaluate.py
 

@@ -1,0 +1,167 @@
+"""Two systems on the same utterances: how much they differ, and whether that could be chance."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.errors import InputError
+from asr.statistics.bootstrap import Interval, bootstrap
+from asr.statistics.interval import by_cluster, speaker_clusters
+from asr.statistics.mapsswe import matched_pairs_p, segment_errors
+from asr.statistics.power import utterances_needed
+from asr.statistics.system import System
+
+Unit = Literal["words", "characters"]
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """System b beside system a, on the same utterances.
+
+    What needs alignments, which take most of the time, is worked out when it is asked for.
+    """
+
+    a: System = field(repr=False)
+    b: System = field(repr=False)
+    unit: Unit
+    difference: Interval  # of rates, b - a
+    relative: Interval  # (b - a) / a; NaN where a has no errors
+    p: float  # paired bootstrap, two-sided
+    p_utterances: float  # matched pairs by utterances, whose errors may depend on each other
+    difference_by_speaker: Interval | None  # speakers drawn; None with fewer than 20
+    resamples: int
+    seed: int
+
+    @cached_property
+    def segment_errors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Errors of a and b in each segment of the matched-pairs test, `(M,)` each."""
+        if self.unit == "words":
+            return segment_errors(self.a.slots, self.b.slots)
+        # Two characters right in a row keep nothing apart, so utterances are their segments.
+        return counts(self.a, self.unit)[0], counts(self.b, self.unit)[0]
+
+    @property
+    def segments(self) -> int:
+        """How many there are."""
+        return len(self.segment_errors[0])
+
+    @property
+    def p_mapsswe(self) -> float:
+        """Two-sided p of NIST's matched-pairs test; for characters by utterances."""
+        return matched_pairs_p(*self.segment_errors)
+
+    @property
+    def utterances_needed(self) -> int | None:
+        """Utterances to show such a difference with 80 % power at 5 %.
+
+        None where this set shows it already, or where there is no difference.
+        """
+        if self.p < ALPHA:
+            return None
+        return utterances_needed(*self._excess(0.0))
+
+    def utterances_for(self, margin: float) -> int | None:
+        """Utterances to show b within `margin` of a with 80 % power, were the rates as seen.
+
+        None where this set shows it already, or where b's rate is beyond the margin.
+        """
+        excess, lengths = self._excess(margin)
+        if excess.sum() >= 0 or self.non_inferior(margin):
+            return None
+        return utterances_needed(excess, lengths)
+
+    def non_inferior(self, margin: float) -> bool:
+        """Whether b is shown to be within `margin` (0.05 for 5 % relative) of a.
+
+        At the one-sided 2.5 % of ICH E9 (1998): the 95 % interval of b's rate less (1 + margin)
+        times a's is below 0.
+        """
+        return self.non_inferiority_p(margin) < ALPHA / 2
+
+    def non_inferiority_p(self, margin: float) -> float:
+        """One-sided p of b's rate being (1 + margin) times a's, or more."""
+        return bootstrap(*self._excess(margin), self.resamples, self.seed).p_below()
+
+    def _excess(self, margin: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Errors of b less (1 + margin) times those of a, and reference lengths, `(N,)` each."""
+        (errors_a, lengths), (errors_b, _) = counts(self.a, self.unit), counts(self.b, self.unit)
+        return errors_b - (1 + margin) * errors_a, lengths
+
+
+def compare(
+    a: System, b: System, *, unit: Unit = "words", resamples: int = 2000, seed: int = 0
+) -> Comparison:
+    """Compare two systems by a paired bootstrap: both are scored on the same draws.
+
+    Raises:
+        InputError: they were not scored on the same utterances and references.
+    """
+    refuse_unpaired(a, b)
+    (errors_a, lengths), (errors_b, _) = counts(a, unit), counts(b, unit)
+    gap = bootstrap(errors_b - errors_a, lengths, resamples, seed)
+    by_speaker = None
+    if (clusters := speaker_clusters(a.speakers)) is not None:
+        summed = by_cluster(errors_b - errors_a, clusters), by_cluster(lengths, clusters)
+        by_speaker = bootstrap(*summed, resamples, seed).symmetric_interval()
+    return Comparison(
+        a=a,
+        b=b,
+        unit=unit,
+        difference=gap.symmetric_interval(),
+        relative=bootstrap(errors_b - errors_a, errors_a, resamples, seed).symmetric_interval(),
+        p=gap.p(),
+        p_utterances=matched_pairs_p(errors_a, errors_b),
+        difference_by_speaker=by_speaker,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def counts(system: System, unit: Unit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Errors and reference lengths of each utterance, `(N,)`."""
+    if unit == "words":
+        return system.word_errors, system.words
+    return system.character_errors, system.characters
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values of a family of tests (Holm 1979): significant at 5 % where below 0.05.
+
+    NaN, a test that was not made, stays NaN and counts for nothing.
+    """
+    adjusted = list(p_values)
+    made = sorted((p, index) for index, p in enumerate(p_values) if not math.isnan(p))
+    largest = 0.0
+    for rank, (p, index) in enumerate(made):
+        largest = max(largest, min(1.0, (len(made) - rank) * p))
+        adjusted[index] = largest
+    return adjusted
+
+
+def refuse_unpaired(a: System, b: System) -> None:
+    """Raise InputError unless both systems were scored on the same utterances."""
+    subject = f"{a.name} and {b.name}"
+    if a.manifest_sha256 != b.manifest_sha256 or a.ids != b.ids:
+        raise InputError(
+            subject,
+            expected="results on one manifest",
+            got=f"manifests {a.manifest_sha256[:12]} ({a.results[0].corpus}-{a.results[0].split}, "
+            f"{len(a.ids)} utterances) and {b.manifest_sha256[:12]} ({b.results[0].corpus}-"
+            f"{b.results[0].split}, {len(b.ids)} utterances)",
+            remedy="Score both on the same file: python evaluate.py manifests=[MANIFEST].",
+        )
+    if a.references != b.references:
+        differ = sum(x != y for x, y in zip(a.references, b.references, strict=True))
+        raise InputError(
+            subject,
+            expected="the same references, from one normaliser",
+            got=f"{differ} of {len(a.ids)} that differ (normalisers {a.results[0].normaliser} and "
+            f"{b.results[0].normaliser})",
+            remedy="Score runs whose normaliser is the same.",
+        )

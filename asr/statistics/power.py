@@ -1,0 +1,36 @@
+"""How many utterances it takes to tell a difference from chance."""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def utterances_needed(
+    differences: NDArray[np.float64],
+    lengths: NDArray[np.float64],
+    *,
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> int | None:
+    """Utterances like these that show the difference seen here; None where there is none.
+
+    By the normal approximation, n = ((z_{1 - alpha/2} + z_power) * s / d)^2, with d the
+    difference of rates and s the standard deviation over utterances of its linearised terms
+    (Cochran 1977, section 6.4: the variance of a ratio). It takes the difference seen for the
+    true one, so that it is itself uncertain.
+
+    Args:
+        differences: of errors in each utterance, `(N,)`.
+        lengths: of the references, `(N,)`.
+        alpha: two-sided level of the test.
+        power: wanted probability of finding the difference.
+    """
+    n, total = len(lengths), float(lengths.sum())
+    if n < 2 or not total or abs(rate := float(differences.sum()) / total) < 1e-12:
+        return None
+    spread = float((differences - rate * lengths).std(ddof=1)) / (total / n)
+    normal = NormalDist()
+    score = normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)
+    return max(2, math.ceil((score * spread / rate) ** 2))

@@ -1,0 +1,124 @@
+"""Who pays: how two systems differ on parts of a test set, each with its interval."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.statistics.bootstrap import Interval, bootstrap
+from asr.statistics.comparison import Unit, counts, refuse_unpaired
+from asr.statistics.system import System
+
+RARE = 10  # occurrences in the training texts: up to so many, a word is rare
+_RESAMPLES, _SEED = 2000, 0
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroup:
+    """Errors of two systems in a part of a test set."""
+
+    name: str
+    utterances: int
+    length: int  # of the references, in words or characters
+    rate_a: float  # pooled
+    rate_b: float
+    difference: Interval  # b - a, utterances of the part drawn
+
+
+def by_speaker(a: System, b: System, unit: Unit = "words") -> list[Subgroup]:
+    """Each speaker, the one who loses most by b first; none where no speaker is named."""
+    refuse_unpaired(a, b)
+    names = np.array([name or "(unnamed)" for name in a.speakers], dtype=np.str_)
+    if not any(a.speakers):
+        return []
+    parts = [_part(str(name), a, b, unit, names == name) for name in np.unique(names)]
+    return sorted(parts, key=lambda part: -part.difference.estimate)
+
+
+def by_duration(a: System, b: System, unit: Unit = "words") -> list[Subgroup]:
+    """Thirds of the utterances by their length in seconds."""
+    refuse_unpaired(a, b)
+    return _thirds(a, b, unit, a.seconds, "s")
+
+
+def by_speaking_rate(a: System, b: System, unit: Unit = "words") -> list[Subgroup]:
+    """Thirds of the utterances by reference words a second."""
+    refuse_unpaired(a, b)
+    return _thirds(a, b, unit, a.words / a.seconds, "words/s")
+
+
+def by_frequency(a: System, b: System, trained_on: Mapping[str, int]) -> list[Subgroup]:
+    """Reference words by how often they occur in the training texts; insertions at the end.
+
+    A word counts as an error where it was substituted or deleted. An insertion belongs to no
+    reference word; its rate is by all of them.
+
+    Args:
+        a, b: two systems on one test set.
+        trained_on: occurrences of each word in the training texts.
+    """
+    refuse_unpaired(a, b)
+    # As in Slots: the words of each utterance and one place more for its end.
+    seen = [trained_on.get(w, 0) for r in a.references for w in r.split()]
+    times = np.full(len(a.slots.wrong), -1, dtype=np.int64)
+    times[np.delete(np.arange(len(times)), a.slots.ends)] = seen
+    bands = {
+        "out of vocabulary": times == 0,
+        f"rare, 1 to {RARE}": (times > 0) & (times <= RARE),
+        f"common, over {RARE}": times > RARE,
+    }
+    parts = [
+        _errors(
+            name,
+            a.slots.per_utterance(a.slots.wrong * band),
+            b.slots.per_utterance(b.slots.wrong * band),
+            a.slots.per_utterance(band.astype(np.float64)),
+        )
+        for name, band in bands.items()
+    ]
+    of_a, of_b = (one.slots.per_utterance(one.slots.insertions) for one in (a, b))
+    return [*parts, _errors("insertions", of_a, of_b, a.words)]
+
+
+def _thirds(
+    a: System, b: System, unit: Unit, values: NDArray[np.float64], symbol: str
+) -> list[Subgroup]:
+    """Thirds by a value of each utterance `(N,)`; equal values stay together."""
+    low, high = np.quantile(values, [1 / 3, 2 / 3])
+    third = np.searchsorted([low, high], values)
+    names = (
+        f"up to {low:.2f} {symbol}",
+        f"{low:.2f} to {high:.2f} {symbol}",
+        f"over {high:.2f} {symbol}",
+    )
+    parts = [_part(name, a, b, unit, third == index) for index, name in enumerate(names)]
+    return [part for part in parts if part.utterances]
+
+
+def _part(name: str, a: System, b: System, unit: Unit, chosen: NDArray[np.bool_]) -> Subgroup:
+    (errors_a, lengths), (errors_b, _) = counts(a, unit), counts(b, unit)
+    return _subgroup(name, errors_a[chosen], errors_b[chosen], lengths[chosen])
+
+
+def _errors(
+    name: str,
+    errors_a: NDArray[np.float64],
+    errors_b: NDArray[np.float64],
+    lengths: NDArray[np.float64],
+) -> Subgroup:
+    """Of the utterances that have something of the part, so that every draw has some too."""
+    some = (lengths > 0) | (errors_a > 0) | (errors_b > 0)
+    return _subgroup(name, errors_a[some], errors_b[some], lengths[some])
+
+
+def _subgroup(
+    name: str,
+    errors_a: NDArray[np.float64],
+    errors_b: NDArray[np.float64],
+    lengths: NDArray[np.float64],
+) -> Subgroup:
+    total = float(lengths.sum())
+    rates = [float(one.sum()) / total if total else float("nan") for one in (errors_a, errors_b)]
+    difference = bootstrap(errors_b - errors_a, lengths, _RESAMPLES, _SEED).symmetric_interval()
+    return Subgroup(name, len(lengths), int(total), rates[0], rates[1], difference)

@@ -1,0 +1,137 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.errors import InputError
+from asr.statistics.comparison import compare, counts, holm
+from asr.statistics.power import utterances_needed
+from asr.statistics.system import System
+from tests.statistics.systems import system
+
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
+
+
+def spoken(rng: np.random.Generator, count: int) -> list[str]:
+    return [" ".join(rng.choice(WORDS, 1 + rng.integers(8))) for _ in range(count)]
+
+
+def misheard(rng: np.random.Generator, texts: list[str], rate: float) -> list[str]:
+    return [" ".join(w if rng.random() > rate else "x" for w in t.split()) for t in texts]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[System, System]:
+    """A good system of one seed, and one twice as bad of three."""
+    rng = np.random.default_rng(0)
+    references = spoken(rng, 150)
+    dense = system(tmp_path, references, misheard(rng, references, 0.1))
+    worse = [misheard(rng, references, 0.2) for _ in range(3)]
+    return dense, system(tmp_path, references, *worse, group="sparse")
+
+
+def test_differences_are_of_pooled_rates(pair: tuple[System, System]) -> None:
+    a, b = pair
+    found = compare(a, b)
+    assert found.difference.estimate == pytest.approx(b.wer - a.wer)
+    assert found.relative.estimate == pytest.approx((b.wer - a.wer) / a.wer)
+    by_characters = compare(a, b, unit="characters")
+    assert by_characters.difference.estimate == pytest.approx(b.cer - a.cer)
+    assert by_characters.p_mapsswe == by_characters.p_utterances
+    assert by_characters.segments == 150
+    for one in (found, by_characters):
+        assert one.difference.low > 0
+        assert max(one.p, one.p_mapsswe, one.p_utterances) < 0.01
+        assert one.utterances_needed is None
+        assert not one.non_inferior(0.05)
+        assert one.non_inferior(5.0)
+        assert one.difference_by_speaker is None
+
+
+def test_sides_changed_only_change_the_sign(pair: tuple[System, System]) -> None:
+    a, b = pair
+    there, back = compare(a, b), compare(b, a)
+    assert there.difference.low == pytest.approx(-back.difference.high)
+    assert (there.p, there.p_mapsswe) == pytest.approx((back.p, back.p_mapsswe))
+    assert back.non_inferior(0.05)
+    assert back.utterances_for(0.05) is None
+
+
+def test_a_system_beside_itself(pair: tuple[System, System]) -> None:
+    a, _ = pair
+    found = compare(a, a)
+    assert (found.difference.low, found.difference.high) == (0.0, 0.0)
+    assert (found.p, found.p_mapsswe, found.p_utterances) == (1.0, 1.0, 1.0)
+    assert found.utterances_needed is None
+    assert found.non_inferior(0.05)
+
+
+def test_a_difference_too_small_for_the_set_tells_how_many_it_needs(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    references = spoken(rng, 60)
+    a = system(tmp_path, references, misheard(rng, references, 0.1))
+    b = system(tmp_path, references, misheard(rng, references, 0.11), group="sparse")
+    found = compare(a, b)
+    assert found.p > 0.05
+    assert found.difference.low < 0 < found.difference.high
+    assert found.utterances_needed is not None
+    assert found.utterances_needed > 60
+
+
+def test_speakers_from_twenty_on(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    references = spoken(rng, 60)
+    options = {"speakers": [f"s{i % 20}" for i in range(60)]}
+    a = system(tmp_path, references, misheard(rng, references, 0.1), **options)
+    worse = misheard(rng, references, 0.3)
+    b = system(tmp_path, references, worse, group="sparse", **options)
+    found = compare(a, b)
+    assert found.difference_by_speaker is not None
+    assert found.difference_by_speaker.estimate == pytest.approx(found.difference.estimate)
+
+
+def test_non_inferiority_is_the_upper_end_below_the_margin(pair: tuple[System, System]) -> None:
+    a, b = pair
+    found = compare(a, b)
+    margins = np.linspace(0.2, 4.0, 39)
+    shown = [found.non_inferior(margin) for margin in margins]
+    assert shown == sorted(shown)  # once a margin is wide enough, wider ones are
+    first = margins[shown.index(True)]
+    assert first == pytest.approx(found.relative.high, rel=0.2)
+
+
+def test_what_cannot_be_paired_is_refused(pair: tuple[System, System], tmp_path: Path) -> None:
+    a, b = pair
+    with pytest.raises(InputError, match="results on one manifest"):
+        compare(a, replace(b, manifest_sha256="f" * 64))
+    with pytest.raises(InputError, match="results on one manifest"):
+        compare(a, replace(b, ids=b.ids[::-1]))
+    with pytest.raises(InputError, match="1 of 150 that differ"):
+        compare(a, replace(b, references=("other", *b.references[1:])))
+
+
+def test_counts_are_of_the_unit(pair: tuple[System, System]) -> None:
+    a, _ = pair
+    errors, lengths = counts(a, "characters")
+    assert errors.sum() / lengths.sum() == a.cer
+
+
+def test_holm_by_hand() -> None:
+    """Sorted 0.005, 0.01, 0.03, 0.04 by 4, 3, 2, 1: 0.02, 0.03, 0.06, and no less than that."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+    adjusted = holm([0.01, math.nan, 0.04])
+    assert math.isnan(adjusted[1])
+    assert (adjusted[0], adjusted[2]) == pytest.approx((0.02, 0.04))
+
+
+def test_utterances_needed_by_hand() -> None:
+    """n = ((1.960 + 0.842) * s / d)^2, with utterances of equal length: d and s are in errors."""
+    differences = np.array([1.0, 1, 1, 1, 1, 1, -1, -1, -1, -1])
+    s = math.sqrt(sum((x - 0.2) ** 2 for x in differences) / 9)
+    assert utterances_needed(differences, np.full(10, 10.0)) == math.ceil((2.801585 * s / 0.2) ** 2)
+    assert utterances_needed(np.zeros(10), np.ones(10)) is None
+    assert utterances_needed(np.ones(1), np.ones(1)) is None

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.data.manifest import Utterance, write_manifest
+from asr.errors import InputError
+from asr.statistics.subgroups import by_duration, by_frequency, by_speaker, by_speaking_rate
+from asr.statistics.system import System
+from asr.statistics.training_words import training_words
+from tests.statistics.systems import system
+
+REFERENCES = ["the cat", "the dog sat", "a cat", "the owl sat down", "", "a dog"]
+A = ["the cat", "the dog sat", "a hat", "the owl sat down", "", "a dog"]
+B = ["the cat", "a dog", "a cat", "the ow sat down", "oh", "a dog so"]
+SPEAKERS = ["ann", "bob", "ann", "bob", "ann", ""]
+SECONDS = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[System, System]:
+    options = {"speakers": SPEAKERS, "seconds": SECONDS}
+    a = system(tmp_path, REFERENCES, A, **options)
+    return a, system(tmp_path, REFERENCES, B, group="sparse", **options)
+
+
+def test_by_speaker_by_hand(pair: tuple[System, System]) -> None:
+    """Ann: 4 words, 1 error and 1 (inserted); Bob: 7 words, 0 and 3; the last: 2 words, 0 and 1."""
+    assert [
+        (one.name, one.utterances, one.length, one.rate_a, one.rate_b) for one in by_speaker(*pair)
+    ] == [("(unnamed)", 1, 2, 0, 1 / 2), ("bob", 2, 7, 0, 3 / 7), ("ann", 3, 4, 1 / 4, 1 / 4)]
+
+
+def test_no_names_no_speakers(tmp_path: Path) -> None:
+    a = system(tmp_path, REFERENCES, A)
+    assert by_speaker(a, a) == []
+
+
+def test_thirds_hold_every_utterance_once(pair: tuple[System, System]) -> None:
+    for parts in (by_duration(*pair), by_speaking_rate(*pair), by_duration(*pair, "characters")):
+        assert sum(part.utterances for part in parts) == 6
+    first, second, third = by_duration(*pair)
+    assert [first.name, third.name] == ["up to 2.67 s", "over 4.33 s"]
+    assert [(one.length, one.rate_a, one.rate_b) for one in (first, second, third)] == [
+        (5, 0, 2 / 5),
+        (6, 1 / 6, 1 / 6),
+        (2, 0, 1),
+    ]
+
+
+def test_equal_values_are_one_part(tmp_path: Path) -> None:
+    a = system(tmp_path, REFERENCES, A, seconds=[2.0] * 6)
+    (only,) = by_duration(a, a)
+    assert only.utterances == 6
+
+
+def test_by_frequency_by_hand(pair: tuple[System, System]) -> None:
+    trained_on = {"the": 100, "a": 100, "sat": 11, "cat": 10, "dog": 1}
+    parts = {part.name: part for part in by_frequency(*pair, trained_on)}
+    seen = {name: (p.utterances, p.length, p.rate_a, p.rate_b) for name, p in parts.items()}
+    assert seen == {
+        # owl, down: b has "ow"
+        "out of vocabulary": (1, 2, 0, 1 / 2),
+        # cat, dog, cat, dog: a has "hat"
+        "rare, 1 to 10": (4, 4, 1 / 4, 0),
+        # the, the, sat, a, the, sat, a: b has "a" for "the" and no "sat"
+        "common, over 10": (5, 7, 0, 2 / 7),
+        "insertions": (6, 13, 0, 2 / 13),
+    }
+    errors = [part.rate_b * part.length for part in parts.values()]
+    assert sum(errors) == pytest.approx(pair[1].word_errors.sum())
+
+
+def test_an_interval_of_a_part_is_of_its_utterances(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    references = ["a b c d"] * 80
+    wrong = [" ".join(w if rng.random() > 0.3 else "x" for w in r.split()) for r in references]
+    hard = [
+        text if i % 2 else reference
+        for i, (text, reference) in enumerate(zip(wrong, references, strict=True))
+    ]
+    options = {"speakers": ["easy", "hard"] * 40}
+    a = system(tmp_path, references, references, **options)
+    b = system(tmp_path, references, hard, group="sparse", **options)
+    first, second = by_speaker(a, b)
+    assert (first.name, second.name) == ("hard", "easy")
+    assert first.difference.low > 0.15
+    assert (second.difference.low, second.difference.high) == (0, 0)
+
+
+def test_training_words_are_written_as_references_are(tmp_path: Path) -> None:
+    manifest = tmp_path / "train.jsonl"
+    texts = ["The cat's 2 tails!", "the END"]
+    write_manifest(manifest, [Utterance("", f"{i}.wav", 1.0, t) for i, t in enumerate(texts)])
+    assert training_words(manifest, "basic") == {
+        "the": 2,
+        "cat's": 1,
+        "two": 1,
+        "tails": 1,
+        "end": 1,
+    }
+    assert training_words(manifest, "basic-de")["zwei"] == 1
+    with pytest.raises(InputError, match="basic, or basic-LANGUAGE"):
+        training_words(manifest, "whisper")
