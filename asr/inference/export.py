@@ -5,35 +5,30 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Column, Table
 
-from asr.audio import read
-from asr.checkpoint import TrainedModel, checkpoint_of, load_trained
-from asr.data.manifest import Utterance, read_manifest
+from asr.checkpoint import TrainedModel, load_trained
+from asr.data.manifest import read_manifest
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import InputError, report_input_errors
 from asr.evaluation.error_rate import pool, word_counts
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
-from asr.evaluation.result import RESULT
-from asr.evaluation.run import read_run
 from asr.files import atomic_write
 from asr.inference.folding import folded
 from asr.inference.model import Linear, Model
 from asr.inference.model_file import model_bytes, model_from_bytes
 from asr.inference.recogniser import Recogniser
 from asr.inference.size import FileSize, MatrixSize, file_size, matrix_sizes
+from asr.inference.source_run import Piece, audio, first_pieces, provenance
 
 WEIGHTS = ("fp32", "fp16", "int8")
 TOLERANCE = 1e-4  # of log-probabilities, between torch and an fp32 file
 _CHECKED = 16  # utterances whose log-probabilities are compared
-_NOISE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,7 @@ def export(
         InputError: the run cannot be represented, or the file computes something else.
     """
     trained = load_trained(run)
-    model = rounded(folded(trained, _provenance(Path(run), trained, weights)), weights)
+    model = rounded(folded(trained, provenance(Path(run), trained, weights)), weights)
     data = model_bytes(model)
     # From the bytes, as every reader will see it.
     recogniser = Recogniser(model_from_bytes(data, str(out)))
@@ -120,55 +115,18 @@ def rounded(model: Model, weights: str) -> Model:
     )
 
 
-def _provenance(run: Path, trained: TrainedModel, weights: str) -> dict[str, Any]:
-    sparsity = trained.sparsity
-    known = {
-        "checkpoint": checkpoint_of(run).name,
-        "weights": weights,
-        "method": sparsity.method,
-        "block": None if sparsity.block is None else list(sparsity.block),
-        "sparsity": _sparsity(trained),
-        "validation_cer": trained.validation_cer,
-    }
-    if not run.is_dir():
-        return known
-    described = read_run(run)
-    results = [json.loads(path.read_text("utf-8")) for path in run.glob(f"eval/*/{RESULT}")]
-    keys = ("corpus", "split", "decoder", "wer", "utterances")
-    return known | {
-        "run_key": described.run_key,
-        "group_key": described.group_key,
-        "experiment": described.experiment,
-        "seed": described.seed,
-        "results": [{key: result[key] for key in keys} for result in results],
-    }
-
-
-def _sparsity(trained: TrainedModel) -> float:
-    named = dict(trained.model.named_parameters())
-    pruned = [named[name] for name in trained.sparsity.pruned]
-    total = sum(weight.numel() for weight in pruned)
-    return 1 - sum(int(torch.count_nonzero(w)) for w in pruned) / total if total else 0.0
-
-
 def _check(
     trained: TrainedModel, recogniser: Recogniser, run: Path, manifest: str | Path | None
 ) -> Check:
-    found = manifest or _own_manifest(run)
-    if found is None:
-        noise = np.random.default_rng(0).normal(size=round(_NOISE_SECONDS * 16000)) * 0.1
-        pieces = [(noise.astype(np.float32), 16000)]
-        worst = _largest_difference(trained, recogniser, pieces)
-        return Check("generated noise", 1, worst)
-    utterances = read_manifest(found)
-    first = [_audio(utterance) for utterance in islice(utterances, _CHECKED)]
+    speech, first = first_pieces(run, manifest, _CHECKED)
     worst = _largest_difference(trained, recogniser, first)
-    check = Check(str(found), len(first), worst)
+    check = Check(speech, len(first), worst)
     if manifest is None:
         return check
+    utterances = read_manifest(manifest)
     references = [trained.normaliser(utterance.text) for utterance in utterances]
-    expected = [_torch_text(trained, _audio(utterance)) for utterance in utterances]
-    texts = [recogniser.transcribe(*_audio(utterance)) for utterance in utterances]
+    expected = [_torch_text(trained, audio(utterance)) for utterance in utterances]
+    texts = [recogniser.transcribe(*audio(utterance)) for utterance in utterances]
     return replace(
         check,
         manifest=str(manifest),
@@ -179,25 +137,16 @@ def _check(
     )
 
 
-def _own_manifest(run: Path) -> Path | None:
-    tests = read_run(run).test if run.is_dir() else ()
-    return next((path for path in tests if path.is_file()), None)
-
-
-def _audio(utterance: Utterance) -> tuple[np.ndarray, int]:
-    return read(utterance.audio, utterance.offset, utterance.seconds)
-
-
-def _torch(trained: TrainedModel, piece: tuple[np.ndarray, int]) -> torch.Tensor:
+def _torch(trained: TrainedModel, piece: Piece) -> torch.Tensor:
     return log_probabilities(trained, [waveform_features(trained, *piece)])[0][:, 0]
 
 
-def _torch_text(trained: TrainedModel, piece: tuple[np.ndarray, int]) -> str:
+def _torch_text(trained: TrainedModel, piece: Piece) -> str:
     return text_of(trained, GreedyDecoder().decode(_torch(trained, piece)))
 
 
 def _largest_difference(
-    trained: TrainedModel, recogniser: Recogniser, pieces: Sequence[tuple[np.ndarray, int]]
+    trained: TrainedModel, recogniser: Recogniser, pieces: Sequence[Piece]
 ) -> float:
     exported = recogniser.log_probabilities(pieces)
     differences = [

@@ -13,6 +13,8 @@ from asr.features.sinc import resampled_samples, sinc_filters
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
 from asr.inference.layers import Engine, Product
 
+_PANEL = 32  # vectors that the kernel multiplies at once
+_ROWS = 256  # of resampled samples made at once
 _BLOCK = 128  # frames transformed at once, so that they stay in the cache
 # Numbers in a table of filters: 15,999 to 16,000 Hz would need gigabytes.
 _LARGEST_FILTERS = 50_000_000
@@ -63,20 +65,58 @@ class FeatureSettings:
         return 1 + max(samples - self.window, 0) // self.hop
 
 
+@dataclass(frozen=True)
+class Resampler:
+    """Filters between two rates, in lowest terms: a product gives `target` samples a row.
+
+    Row i is made of `taps` samples, those from i * original - width on.
+    """
+
+    product: Product
+    original: int
+    target: int
+    width: int
+
+    @property
+    def taps(self) -> int:
+        """Samples that a row is made of."""
+        return 2 * self.width + self.original
+
+    def rows(self, padded: NDArray, count: int, first: int = 0) -> NDArray[np.float32]:
+        """Rows `first` and on, from samples that begin `width` before: `(count * target,)`.
+
+        They do not depend on how many there are: an engine sums few rows in another order than
+        many, numpy's BLAS the rows of one panel in two, and the rounding would show in the bins
+        that a lower rate leaves empty. So panels are whole, and rows have their places in them.
+        """
+        seen = sliding_window_view(padded, self.taps)[:: self.original][:count]
+        resampled = np.empty((count, self.target), np.float32)
+        for start in range(-(first % _PANEL), count, _ROWS):
+            some = slice(max(start, 0), min(start + _ROWS, count))
+            place = slice(some.start - start, some.stop - start)
+            vectors = np.zeros((-(-place.stop // _PANEL) * _PANEL, self.taps), np.float32)
+            vectors[place] = seen[some]
+            resampled[some] = self.product(vectors)[place]
+        return resampled.reshape(-1)
+
+
 @dataclass
 class FeatureExtractor:
     """Samples to normalised features, resampled by products of `engine`."""
 
     settings: FeatureSettings
     engine: Engine
-    _bands: list[tuple[slice, NDArray]] = field(init=False)
     _hann: NDArray = field(init=False)
-    _resamplers: dict[int, tuple[Product, int]] = field(init=False, default_factory=dict)
+    # Bins of the FFT under each band, one band after the other; their weights; where bands begin.
+    _within: NDArray = field(init=False)
+    _weights: NDArray = field(init=False)
+    _starts: NDArray = field(init=False)
+    _resamplers: dict[int, Resampler] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         settings = self.settings
         self._hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(settings.window) / settings.window)
-        self._bands = []
+        filters = np.eye(settings.bins)
         if settings.kind == "log_mel":
             filters = mel_filters(
                 settings.fft_size,
@@ -85,14 +125,15 @@ class FeatureExtractor:
                 settings.low_hz,
                 settings.high_hz,
             )
-            for band in filters.T:
-                used = np.flatnonzero(band)
-                held = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
-                self._bands.append((held, band[held]))
+        # A band too narrow for any bin keeps one, at weight zero.
+        used = [np.flatnonzero(band) if band.any() else np.zeros(1, int) for band in filters.T]
+        weights = [band[bins] for band, bins in zip(filters.T, used, strict=True)]
+        self._within, self._weights = np.concatenate(used), np.concatenate(weights)
+        self._starts = np.cumsum([0, *map(len, used[:-1])])
 
     def __call__(self, samples: NDArray, rate: int) -> NDArray[np.float32]:
         """Samples `(N,)` at `rate` Hz to features `(F, T)`."""
-        waveform = self.resample(np.asarray(samples, np.float32), rate)
+        waveform = self.resample(checked_samples(samples), rate)
         return self.features(waveform)
 
     def features(self, waveform: NDArray) -> NDArray[np.float32]:
@@ -103,30 +144,47 @@ class FeatureExtractor:
         framed = sliding_window_view(waveform, settings.window)[:: settings.hop]
         logs = np.empty((settings.bins, len(framed)), np.float32)
         for first in range(0, len(framed), _BLOCK):
-            block = framed[first : first + _BLOCK].astype(np.float64) * self._hann
-            spectrum = np.fft.rfft(block, settings.fft_size)
-            power = np.square(spectrum.real) + np.square(spectrum.imag)  # (T, fft_size // 2 + 1)
-            energies = self._energies(power.T)
-            logs[:, first : first + _BLOCK] = np.log(energies + ENERGY_FLOOR)
-        logs -= settings.mean[:, None]
-        logs /= settings.deviation[:, None]
+            block = framed[first : first + _BLOCK]
+            logs[:, first : first + _BLOCK] = self.of_frames(block).T
+        return logs
+
+    def of_frames(self, framed: NDArray) -> NDArray[np.float32]:
+        """Windows of samples `(T, window)` to normalised features, `(T, F)`."""
+        spectrum = np.fft.rfft(framed.astype(np.float64) * self._hann, self.settings.fft_size)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)  # (T, fft_size // 2 + 1)
+        logs = np.log(self._energies(power) + ENERGY_FLOOR).astype(np.float32)
+        logs -= self.settings.mean
+        logs /= self.settings.deviation
         return logs
 
     def _energies(self, power: NDArray) -> NDArray:
-        """Power `(fft_size // 2 + 1, T)` to energies `(F, T)`; einsum starts no threads."""
-        if not self._bands:
-            return power
-        power = np.ascontiguousarray(power)
-        return np.stack([np.einsum("ft,f->t", power[held], band) for held, band in self._bands])
+        """Power `(T, fft_size // 2 + 1)` to energies `(T, F)`; a matrix product starts threads."""
+        weighted = power[:, self._within]
+        weighted *= self._weights
+        return np.add.reduceat(weighted, self._starts, axis=1)
 
     def resample(self, waveform: NDArray, rate: int) -> NDArray[np.float32]:
         """Samples at `rate` Hz to the model's rate, as training resamples."""
+        resampler = self.resampler(rate)
+        if resampler is None:
+            return waveform
+        original, target, width = resampler.original, resampler.target, resampler.width
+        padded = np.pad(waveform, (width, width + original))
+        resampled = resampler.rows(padded, len(waveform) // original + 1)
+        return resampled[: resampled_samples(len(waveform), original, target)]
+
+    def resampler(self, rate: int) -> Resampler | None:
+        """From `rate` Hz to the model's rate; None where they are the same.
+
+        Raises:
+            InputError: the rates' common divisor is so small that the filters fill the memory.
+        """
         wanted = self.settings.sample_rate
         if rate == wanted:
-            return waveform
-        divisor = gcd(rate, wanted)
-        original, target = rate // divisor, wanted // divisor
+            return None
         if rate not in self._resamplers:
+            divisor = gcd(rate, wanted)
+            original, target = rate // divisor, wanted // divisor
             if original * target > _LARGEST_FILTERS:
                 raise InputError(
                     "resampling",
@@ -135,11 +193,31 @@ class FeatureExtractor:
                     remedy="Convert the audio to the model's sample rate beforehand.",
                 )
             filters, width = sinc_filters(original, target)
-            matrix = BlockSparseMatrix.from_dense(filters, (8, 16))
-            self._resamplers[rate] = self.engine.product(matrix), width
-        product, width = self._resamplers[rate]
-        rows = len(waveform) // original + 1
-        padded = np.pad(waveform, (width, width + original))
-        seen = sliding_window_view(padded, 2 * width + original)[::original][:rows]
-        phases = product(seen)
-        return phases.reshape(-1)[: resampled_samples(len(waveform), original, target)]
+            product = self.engine.product(BlockSparseMatrix.from_dense(filters, (8, 16)))
+            self._resamplers[rate] = Resampler(product, original, target, width)
+        return self._resamplers[rate]
+
+
+def checked_samples(samples: NDArray) -> NDArray[np.float32]:
+    """The samples in float32.
+
+    Raises:
+        InputError: integers, several channels, or what is not finite.
+    """
+    samples = np.asarray(samples)
+    if samples.ndim != 1 or samples.dtype.kind != "f":
+        raise InputError(
+            "samples",
+            expected="a one-dimensional array of floats, nominally within [-1, 1]",
+            got=f"{samples.dtype} of shape {samples.shape}",
+            remedy="Take the mean over the channels, and divide 16-bit integers by 32768.",
+        )
+    samples = samples.astype(np.float32, copy=False)
+    if not np.isfinite(samples).all():
+        raise InputError(
+            "samples",
+            expected="finite samples",
+            got=f"{int((~np.isfinite(samples)).sum())} that are NaN or infinite",
+            remedy="Find out where they come from; every label would depend on them.",
+        )
+    return samples

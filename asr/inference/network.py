@@ -17,14 +17,17 @@ class Network:
     Args:
         model: the weights.
         engine: runs them.
-        threads: 1, or 2 and more to run the two directions of a layer at once. Between calls
-            none of them spins.
+        threads: one for each direction of a layer first; more divide a direction's units, where
+            that pays. Between calls none of them spins.
     """
 
     def __init__(self, model: Model, engine: Engine, threads: int) -> None:
         self._model = model
         self._convolutions = [engine.convolution(each) for each in model.convolutions]
-        self._layers = [[engine.recurrence(way) for way in layer] for layer in model.layers]
+        self.layers = [
+            [engine.recurrence(way, max(threads // len(layer), 1)) for way in layer]
+            for layer in model.layers
+        ]
         self._projection: Product | None = None
         if model.projection is not None:
             self._projection = engine.product(model.projection.weight, model.projection.bias)
@@ -38,8 +41,7 @@ class Network:
         x = np.zeros((lengths.max(), len(rows), rows[0].shape[1]), np.float32)
         for index, each in enumerate(rows):
             x[: len(each), index] = each
-        for layer in self._layers:
-            x = self._recur(layer, x, lengths)
+        x = self.recurrent(x, lengths)
         return [self.head(x[:length, index]) for index, length in enumerate(lengths)]
 
     def front_end(self, features: NDArray) -> NDArray[np.float32]:
@@ -48,6 +50,12 @@ class Network:
         for convolution in self._convolutions:
             x = convolution(x)
         return np.ascontiguousarray(x.transpose(2, 1, 0).reshape(x.shape[2], -1))
+
+    def recurrent(self, x: NDArray, lengths: NDArray) -> NDArray[np.float32]:
+        """A batch `(S, B, K)` of these lengths `(B,)` through the recurrent layers: `(S, B, H)`."""
+        for layer in self.layers:
+            x = self._recur(layer, x, lengths)
+        return x
 
     def _recur(
         self, layer: Sequence[Recurrence], x: NDArray, lengths: NDArray
@@ -67,16 +75,20 @@ class Network:
     def head(self, x: NDArray) -> NDArray[np.float32]:
         """States `(S, H)` of one utterance to log-probabilities `(S, V)`."""
         if self._model.lookahead is not None:
-            x = lookahead(x, self._model.lookahead)
+            ahead = self._model.lookahead.shape[1] - 1
+            x = lookahead(np.pad(x, ((0, ahead), (0, 0))), self._model.lookahead)
+        return self.output(x)
+
+    def output(self, x: NDArray) -> NDArray[np.float32]:
+        """States `(S, H)` behind the lookahead to log-probabilities `(S, V)`."""
         if self._projection is not None:
             x = np.clip(self._projection(x), 0, CLIP)
         return log_softmax(self._output(x))
 
 
 def lookahead(x: NDArray, weight: NDArray) -> NDArray[np.float32]:
-    """`(S, H)`, each frame with weighted later ones; zeros beyond the end."""
-    ahead = weight.shape[1] - 1
-    seen = sliding_window_view(np.pad(x, ((0, ahead), (0, 0))), ahead + 1, axis=0)
+    """`(S + J, H)`, weights `(H, J + 1)` to `(S, H)`: frames with J later ones, weighted."""
+    seen = sliding_window_view(x, weight.shape[1], axis=0)
     summed: NDArray[np.float32] = np.einsum("shj,hj->sh", seen, weight)
     return summed
 

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,15 @@ from asr.errors import InputError
 from asr.evaluation.windows import Framing, Transcript, by_windows
 from asr.inference.decoding import greedy_labels
 from asr.inference.fallback import Numpy
-from asr.inference.features import FeatureExtractor
-from asr.inference.kernel import Kernel, available
+from asr.inference.features import FeatureExtractor, checked_samples
+from asr.inference.kernel import Kernel
 from asr.inference.layers import Engine
+from asr.inference.library import available
 from asr.inference.model import Model
 from asr.inference.model_file import read_model
 from asr.inference.network import Network
+from asr.inference.stream import LogProbabilityStream, Stream
+from asr.inference.streaming.network import StreamingModel
 from asr.text import vocabulary_from_state
 
 
@@ -51,7 +55,7 @@ class Recogniser:
 
     def resampled(self, samples: NDArray, rate: int) -> NDArray[np.float32]:
         """Samples `(N,)` at `rate` Hz to the model's rate."""
-        return self._features.resample(np.asarray(samples, np.float32), rate)
+        return self._features.resample(checked_samples(samples), rate)
 
     def log_probabilities(self, pieces: Sequence[tuple[NDArray, int]]) -> list[NDArray[np.float32]]:
         """Pieces of audio, samples `(N,)` and rate in Hz, to log-probabilities `(S, V)` of each."""
@@ -64,6 +68,26 @@ class Recogniser:
     def transcribe(self, samples: NDArray, rate: int) -> str:
         """Samples `(N,)` at `rate` Hz to text."""
         return self.text(self.log_probabilities([(samples, rate)])[0])
+
+    def stream(self, rate: int) -> Stream:
+        """Samples at `rate` Hz to text as they come; any number of streams at once.
+
+        Raises:
+            InputError: the model is bidirectional.
+        """
+        return Stream(self.stream_log_probabilities(rate), self._vocabulary)
+
+    def stream_log_probabilities(self, rate: int) -> LogProbabilityStream:
+        """Samples at `rate` Hz to log-probabilities as they come.
+
+        Raises:
+            InputError: the model is bidirectional.
+        """
+        return LogProbabilityStream(self._streaming, self._features, rate)
+
+    @cached_property
+    def _streaming(self) -> StreamingModel:
+        return StreamingModel(self.model, self.engine, self._network)
 
     def transcribe_file(
         self,

@@ -16,7 +16,7 @@ from asr.evaluation.long_audio import transcribe_file
 from asr.features.resample import resample
 from asr.inference.export import export, rounded
 from asr.inference.folding import folded
-from asr.inference.kernel import available
+from asr.inference.library import available
 from asr.inference.model_file import model_bytes, model_from_bytes, read_model, write_model
 from asr.inference.recogniser import Recogniser
 from tests.finished_run import write_audio, write_run
@@ -71,8 +71,9 @@ def test_features_are_trainings(engine, pieces):
     recogniser = Recogniser(folded(trained, {}), engine=engine)
     for samples, rate in pieces:
         expected = waveform_features(trained, samples, rate).numpy()
-        # Resampled in float32, sums in another order show in the weakest bins.
-        error = 1e-5 if rate == 16000 else 1e-4
+        # Resampled in float32, whose rounding shows in the weakest bins: torch itself is 0.9e-4
+        # from float64 on these pieces, and the two may err in opposite directions.
+        error = 1e-5 if rate == 16000 else 2e-4
         np.testing.assert_allclose(recogniser.features(samples, rate), expected, atol=error)
         resampled = recogniser.resampled(samples, rate)
         np.testing.assert_allclose(resampled, resample(samples, rate, 16000), atol=1e-6)
@@ -169,3 +170,13 @@ def test_inference_imports_no_torch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(audio))
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [np.zeros(8000, np.int16), np.zeros((8000, 2)), np.full(8000, np.nan)],
+    ids=["int16", "stereo", "nan"],
+)
+def test_samples_that_mean_something_else_are_refused(samples):
+    with pytest.raises(InputError, match="samples"):
+        Recogniser(folded(pruned(), {})).transcribe(samples, 16000)

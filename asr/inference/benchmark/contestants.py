@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from asr.errors import InputError
-from asr.inference.kernel import Kernel, available
+from asr.inference.kernel import Kernel
 from asr.inference.layers import Direction
+from asr.inference.library import available
+from asr.inference.onnx_layers import IR_VERSION, OPSET, import_onnx, recurrent_node, session
 
 Run = Callable[[], Any]
 
@@ -51,23 +54,24 @@ class Contest:
             return run
 
         found = {"torch": in_torch(gru), "torch_int8": in_torch(quantised)}
-        session = onnx_session(gru, self.threads)
-        if session is not None:
-            found["onnxruntime"] = lambda: session.run(None, {"x": self.x})
+        layer = onnx_session(self.direction, self.threads)
+        if layer is not None:
+            found["onnxruntime"] = lambda: layer.run(None, {"x": self.x})
         for name, weights in (("ours", "fp32"), ("ours_fp16", "fp16")):
             direction = replace(
                 self.direction,
                 inputs=self.direction.inputs.stored_as(weights),
                 recurrent=self.direction.recurrent.stored_as(weights),
             )
-            found[name] = partial(best_kernel().recurrence(direction), self.x)
+            found[name] = partial(best_kernel().recurrence(direction, self.threads), self.x)
         return found
 
 
 def in_int8(gru: nn.GRU) -> nn.Module:
     """The layer by torch's dynamic int8 quantisation."""
     quantize: Any = torch.ao.quantization.quantize_dynamic
-    quantised: nn.Module = quantize(gru, {nn.GRU}, torch.qint8)
+    # It replaces a module's children, never the module itself.
+    quantised: nn.Module = quantize(nn.Sequential(gru), {nn.GRU}, torch.qint8)[0]
     return quantised
 
 
@@ -83,43 +87,24 @@ def best_kernel() -> Kernel:
     return Kernel(available()[0])
 
 
-def onnx_session(gru: nn.GRU, threads: int) -> Any:
+def onnx_session(direction: Direction, threads: int) -> Any:
     """The layer in onnxruntime, or None where it is not installed."""
-    try:
-        import onnx
-        import onnxruntime
-    except ImportError:
+    if not (find_spec("onnx") and find_spec("onnxruntime")):
         return None
-    hidden, inputs = gru.hidden_size, gru.input_size
-    weights = {name: value.detach().numpy() for name, value in gru.named_parameters()}
-
-    def reordered(value: NDArray) -> NDArray:
-        r, z, n = np.split(value, 3)
-        return np.concatenate([z, r, n])  # ONNX's order of gates
-
-    bias = np.concatenate([reordered(weights["bias_ih_l0"]), reordered(weights["bias_hh_l0"])])
-    tensors = {
-        "W": reordered(weights["weight_ih_l0"])[None],
-        "R": reordered(weights["weight_hh_l0"])[None],
-        "B": bias[None],
-    }
-    make, kind = onnx.helper, onnx.TensorProto.FLOAT
-    graph = make.make_graph(
-        [
-            make.make_node(
-                "GRU", ["x", "W", "R", "B"], ["y"], hidden_size=hidden, linear_before_reset=1
-            )
-        ],
-        "gru",
-        [make.make_tensor_value_info("x", kind, ["T", "B", inputs])],
-        [make.make_tensor_value_info("y", kind, ["T", 1, "B", hidden])],
-        [onnx.numpy_helper.from_array(value, name) for name, value in tensors.items()],
+    onnx = import_onnx()
+    node, tensors = recurrent_node("y", [direction], "x")
+    inputs, hidden = direction.inputs.shape[1], direction.hidden
+    value, kind = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        [node],
+        "layer",
+        [value("x", kind, ["T", "B", inputs])],
+        [value("y", kind, ["T", 1, "B", hidden])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in tensors.items()],
     )
-    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    providers = ["CPUExecutionProvider"]
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers)
+    opset = onnx.helper.make_opsetid("", OPSET)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
+    return session(model.SerializeToString(), threads)
 
 
 def float64_states(direction: Direction, x: NDArray) -> NDArray[np.float64]:

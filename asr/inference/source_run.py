@@ -1,0 +1,70 @@
+"""What an export says of the run that it is made from, and speech to check it on."""
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from asr.audio import read
+from asr.checkpoint import TrainedModel, checkpoint_of
+from asr.data.manifest import Utterance, read_manifest
+from asr.evaluation.result import RESULT
+from asr.evaluation.run import read_run
+
+Piece = tuple[NDArray, int]  # samples (N,), and their rate in Hz
+_NOISE_SECONDS = 3.0
+
+
+def provenance(run: Path, trained: TrainedModel, weights: str) -> dict[str, Any]:
+    """Plain data for people to read: checkpoint, sparsity, run and its results."""
+    sparsity = trained.sparsity
+    known = {
+        "checkpoint": checkpoint_of(run).name,
+        "weights": weights,
+        "method": sparsity.method,
+        "block": None if sparsity.block is None else list(sparsity.block),
+        "sparsity": _sparsity(trained),
+        "validation_cer": trained.validation_cer,
+    }
+    if not run.is_dir():
+        return known
+    described = read_run(run)
+    results = [json.loads(path.read_text("utf-8")) for path in run.glob(f"eval/*/{RESULT}")]
+    keys = ("corpus", "split", "decoder", "wer", "utterances")
+    return known | {
+        "run_key": described.run_key,
+        "group_key": described.group_key,
+        "experiment": described.experiment,
+        "seed": described.seed,
+        "results": [{key: result[key] for key in keys} for result in results],
+    }
+
+
+def first_pieces(run: Path, manifest: str | Path | None, count: int) -> tuple[str, list[Piece]]:
+    """Speech to compare on, and what it is: the manifest's, the run's own test's, or else noise."""
+    found = manifest or _own_manifest(run)
+    if found is None:
+        noise = np.random.default_rng(0).normal(size=round(_NOISE_SECONDS * 16000)) * 0.1
+        return "generated noise", [(noise.astype(np.float32), 16000)]
+    return str(found), [audio(each) for each in islice(read_manifest(found), count)]
+
+
+def audio(utterance: Utterance) -> Piece:
+    """An utterance's samples and rate."""
+    return read(utterance.audio, utterance.offset, utterance.seconds)
+
+
+def _own_manifest(run: Path) -> Path | None:
+    tests = read_run(run).test if run.is_dir() else ()
+    return next((path for path in tests if path.is_file()), None)
+
+
+def _sparsity(trained: TrainedModel) -> float:
+    named = dict(trained.model.named_parameters())
+    pruned = [named[name] for name in trained.sparsity.pruned]
+    total = sum(weight.numel() for weight in pruned)
+    return 1 - sum(int(torch.count_nonzero(w)) for w in pruned) / total if total else 0.0
