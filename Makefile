@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check flow slow clean
+.PHONY: demo test check flow slow browser clean
 
 demo: .venv/installed  ## train dense and block-sparse on synthetic speech, score on voices never heard
 	$(BIN)/python -m asr.data.prepare synthetic
@@ -19,6 +19,9 @@ flow: .venv/installed  ## whole runs, kills and resumes
 
 slow: .venv/installed  ## trainings that must reach an error rate
 	$(BIN)/pytest -m slow
+
+browser: .venv/installed  ## the leaderboard's page in Debian's chromium
+	$(BIN)/pytest -m browser
 
 check: .venv/installed  ## lint, types, import contract
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ The packages in the order in which the data flows:
     decoding          log-probabilities to text
     evaluation        text to error counts, and to one result.json a test set
     statistics        intervals, paired tests, who pays for a difference
-    leaderboard       results to one table and one page
+    leaderboard       results to one table, one page, one table of wandb
     training          the Lightning module, the run folder, resume
     inference         a trained model as one file, and audio to text without torch
     transcribe        any audio file to text

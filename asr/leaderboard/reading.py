@@ -1,0 +1,128 @@
+"""Folders to results: every `result.json` below them, the broken ones told apart."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from glob import glob
+from pathlib import Path
+
+from asr.errors import InputError
+from asr.evaluation.result import RESULT, Result, read_result
+
+_NO_RESULTS = {"checkpoints", "masks", "wandb", "tensorboard"}  # large or many, never searched
+_HEADER_LIMIT = 64 << 20  # bytes; the header of a model's file has thousands
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A result and where it was read."""
+
+    path: Path  # of result.json
+    result: Result
+
+
+@dataclass(slots=True)
+class Found:
+    """What lies below the folders that were named."""
+
+    located: list[Located] = field(default_factory=list)
+    broken: list[InputError] = field(default_factory=list)  # results that could not be read
+    notes: list[str] = field(default_factory=list)
+    exported: dict[str, int] = field(default_factory=dict)  # run key -> bytes of its fp32 file
+
+
+def find_results(paths: Sequence[str | Path]) -> Found:
+    """Read every `result.json` below the paths: run folders, folders of runs, files.
+
+    A broken one goes to `broken` and the others are read all the same. Of two results of one
+    run, test set and decoder the newer counts, and a note says so.
+
+    Raises:
+        InputError: a path that is not there, or not one readable result.
+    """
+    found = Found()
+    results: list[Path] = []
+    for path in _files(paths):
+        if path.suffix == ".safetensors":
+            if (known := _exported(path)) is not None:
+                found.exported[known] = path.stat().st_size
+        else:
+            results.append(path)
+    for path in results:
+        try:
+            found.located.append(Located(path, read_result(path)))
+        except InputError as error:
+            found.broken.append(error)
+    if not found.located:
+        raise InputError(
+            ", ".join(map(str, paths)),
+            expected=f"at least one readable {RESULT} below",
+            got=f"{len(found.broken)} broken" if found.broken else "none",
+            remedy=str(found.broken[0])
+            if found.broken
+            else "Score runs first: python evaluate.py 'runs=[runs/EXPERIMENT/*]'.",
+        )
+    found.located = _newest(found)
+    return found
+
+
+def _files(paths: Sequence[str | Path]) -> Iterator[Path]:
+    """Result files and exported models, each once, in a stable order."""
+    seen: set[Path] = set()
+    for path in paths:
+        for one in sorted(glob(str(path))) or [str(path)]:
+            for file in _below(Path(one)):
+                if (real := file.resolve()) not in seen:
+                    seen.add(real)
+                    yield file
+
+
+def _below(path: Path) -> Iterable[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError(
+            str(path),
+            expected=f"a run folder, a folder of runs, or a {RESULT}",
+            got="no such file or folder",
+            remedy="Runs are kept in runs/EXPERIMENT/RUN_KEY.",
+        )
+    return _walk(path)
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if name not in _NO_RESULTS)
+        for name in sorted(files):
+            if name == RESULT or name.endswith(".safetensors"):
+                yield Path(folder, name)
+
+
+def _newest(found: Found) -> list[Located]:
+    kept: dict[tuple[str | None, ...], Located] = {}
+    for one in found.located:
+        r = one.result
+        key = (r.run_key, r.manifest_sha256, r.decoder, r.language_model)
+        other = kept.setdefault(key, one)
+        if other is not one:
+            older, newer = sorted((other, one), key=lambda each: each.result.created)
+            kept[key] = newer
+            found.notes.append(f"{older.path} is left out: {newer.path} scores the same run again")
+    return list(kept.values())
+
+
+def _exported(path: Path) -> str | None:
+    """Run key of a model that `asr.inference.export` wrote in fp32; None for any other file.
+
+    Its size is what the scored weights take on disk. Smaller numbers are another model, with
+    another error rate.
+    """
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length < _HEADER_LIMIT else {}
+        known = json.loads(header["__metadata__"]["model"])["provenance"]
+        return str(known["run_key"]) if known["weights"] == "fp32" else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # of another program, which is no error

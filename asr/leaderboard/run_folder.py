@@ -1,0 +1,83 @@
+"""What stands beside a result in its run folder: the model's description and training curves."""
+
+import base64
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+Curve = list[tuple[float, float]]
+_WAYS = {"one": "forward only", "sum": "both ways, summed", "concatenate": "both ways"}
+_POINTS = 400  # of a curve; more are not seen
+
+
+def run_folder(result: Path) -> Path:
+    """The run folder of a `result.json`: two above, or where a result was copied to."""
+    folder = result.parent
+    return folder.parent.parent if folder.parent.name == "eval" else folder
+
+
+def describe_model(folder: Path) -> str:
+    """The network in a few words, from `config.yaml`; empty where that says nothing.
+
+    Only the section `model` is parsed: with a thousand runs YAML is what takes the time.
+    """
+    try:
+        section = yaml.load(_section(folder / "config.yaml", "model"), yaml.CSafeLoader)["model"]
+        cell, layers, hidden = section["cell"], section["layers"], section["hidden"]
+        words = f"{cell} {layers}x{hidden}, {_WAYS.get(section['directions'])}"
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+        return ""
+    return words + (f", projection {section['projection']}" if section.get("projection") else "")
+
+
+def _section(path: Path, name: str) -> str:
+    """The lines of one top-level key."""
+    kept: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{name}:"):
+            kept.append(line)
+        elif kept and not line.startswith((" ", "-")):
+            break
+        elif kept:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def training_curves(folder: Path, names: Sequence[str]) -> dict[str, Curve]:
+    """Columns of `metrics.csv` over the step; long ones thinned evenly, ends kept."""
+    try:
+        with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError:
+        return {}
+    curves: dict[str, Curve] = {}
+    for name in names:
+        curve = [point for row in rows if (point := _point(row, name)) is not None]
+        if len(curve) > 1:
+            curves[name] = _thinned(curve)
+    return curves
+
+
+def _point(row: dict[str, str], name: str) -> tuple[float, float] | None:
+    try:
+        step, value = float(row["step"]), float(row[name])
+    except (KeyError, TypeError, ValueError):
+        return None  # a row of other metrics
+    return (step, value) if abs(value) < float("inf") else None
+
+
+def _thinned(curve: Curve) -> Curve:
+    if len(curve) <= _POINTS:
+        return curve
+    last = len(curve) - 1
+    return [curve[round(i * last / (_POINTS - 1))] for i in range(_POINTS)]
+
+
+def mask_pictures(folder: Path) -> list[tuple[str, str]]:
+    """Name and data URI of every picture in `masks/`."""
+    return [
+        (path.stem, "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode())
+        for path in sorted((folder / "masks").glob("*.png"))
+    ]

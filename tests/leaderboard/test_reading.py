@@ -1,0 +1,69 @@
+"""Every result is read, and what is not is told."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from asr.errors import InputError
+from asr.evaluation.result import save
+from asr.leaderboard.reading import find_results
+from tests.leaderboard.conftest import result
+
+
+def test_broken_results_are_told_and_the_others_read(tmp_path: Path) -> None:
+    save(tmp_path / "good", result(run_key="k1"), [])
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "result.json").write_text('{"schema": 1, "wer"')
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "result.json").write_text('{"schema": 0}')
+    found = find_results([tmp_path])
+    assert [one.result.run_key for one in found.located] == ["k1"]
+    told = " ".join(str(error) for error in found.broken)
+    assert "cut/result.json" in told
+    assert "old/result.json" in told
+    assert "schema 0" in told
+
+
+def test_a_file_named_twice_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "runs" / "one", result(), [])
+    monkeypatch.chdir(tmp_path)
+    found = find_results(["runs", "runs/one/result.json", "runs/*"])
+    assert len(found.located) == 1
+    assert not found.notes
+
+
+def test_the_newer_of_two_scores_of_one_run_counts_and_it_is_said(tmp_path: Path) -> None:
+    save(tmp_path / "b", result(run_key="k", wer=0.5, created="2026-01-02"), [])
+    save(tmp_path / "a", result(run_key="k", wer=0.1, created="2026-01-01"), [])
+    found = find_results([tmp_path])
+    assert [one.result.wer for one in found.located] == [0.5]
+    assert len(found.notes) == 1
+    assert "a/result.json is left out" in found.notes[0]
+
+
+def test_what_is_no_result_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        find_results([tmp_path / "absent"])
+    with pytest.raises(InputError, match=r"evaluate\.py"):
+        find_results([tmp_path])
+    (tmp_path / "result.json").write_text("[]")
+    with pytest.raises(InputError, match="1 broken"):
+        find_results([tmp_path])
+
+
+def _export(path: Path, **provenance: object) -> int:
+    metadata = {"model": json.dumps({"provenance": provenance})}
+    save_file({"weight": np.zeros(8, np.float32)}, path, metadata)
+    return path.stat().st_size
+
+
+def test_bytes_on_disk_are_of_the_exported_file_of_the_scored_weights(tmp_path: Path) -> None:
+    save(tmp_path / "run", result(run_key="k"), [])
+    size = _export(tmp_path / "run" / "model.safetensors", run_key="k", weights="fp32")
+    _export(tmp_path / "run" / "small.safetensors", run_key="k", weights="int8")
+    save_file({"x": np.zeros(1)}, tmp_path / "run" / "other.safetensors")
+    (tmp_path / "run" / "cut.safetensors").write_bytes(b"\x10")
+    assert find_results([tmp_path]).exported == {"k": size}

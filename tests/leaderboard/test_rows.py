@@ -1,0 +1,123 @@
+"""Rows: seeds together, the right baseline, the numbers of asr.statistics."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from asr.evaluation.result import save
+from asr.leaderboard.reading import find_results
+from asr.leaderboard.rows import Board, adjusted, build
+from asr.leaderboard.synthetic import key_of
+from asr.statistics.comparison import compare
+from asr.statistics.system import read_systems
+from tests.leaderboard.conftest import DENSE, SPARSE, result
+
+
+def _words(errors: int, right: int) -> dict[str, int]:
+    return {"hits": right, "substitutions": errors, "deletions": 0, "insertions": 0}
+
+
+def _bare(folder: Path, name: str, **fields: object) -> None:
+    """A result without hypotheses, as one that was copied for keeping."""
+    save(folder / name, result(run_key=name, **fields), [])
+    (folder / name / "hypotheses.jsonl").unlink()
+
+
+def test_rates_are_pooled_over_seeds_and_not_averaged(tmp_path: Path) -> None:
+    _bare(tmp_path, "s1", group_key="g", seed=1, sparsity=0.5, **_words(1, 9))
+    _bare(tmp_path, "s2", group_key="g", seed=2, sparsity=0.7, **_words(30, 60))
+    (row,) = build(find_results([tmp_path])).rows
+    assert row.seeds == (1, 2)
+    assert row.sparsity == pytest.approx(0.6)
+    rate = row.cells["c-test"].rates["words"]
+    assert rate.interval.estimate == pytest.approx(31 / 100)
+    assert math.isnan(rate.interval.low)
+    assert rate.drawn == ""
+
+
+def test_the_baseline_has_the_same_test_set_decoder_and_language_model(tmp_path: Path) -> None:
+    for name, decoder, model, errors in (
+        ("greedy", "greedy", None, 10),
+        ("beam", "beam", "lm.arpa", 5),
+    ):
+        settings = {"decoder": decoder, "language_model": model}
+        _bare(tmp_path, f"d-{name}", group_key="d", baseline_key="d", **settings,
+              **_words(errors, 100 - errors))  # fmt: skip
+        _bare(tmp_path, f"s-{name}", group_key="s", baseline_key="d", **settings,
+              **_words(20, 80))  # fmt: skip
+    # Another version of the test set, on which dense was never scored.
+    _bare(tmp_path, "other", group_key="s", baseline_key="d", decoder="greedy",
+          manifest_sha256="b" * 64, **_words(20, 80))  # fmt: skip
+    board = build(find_results([tmp_path]))
+    assert [one.name for one in board.sets] == ["c-test (aaaaaaaa)", "c-test (bbbbbbbb)"]
+    gaps = {}
+    for row in board.rows:
+        for name, cell in row.cells.items():
+            found = cell.differences and cell.differences["words"].interval.estimate
+            gaps[row.group_key, row.decoder, name[-9:-5]] = found
+    assert gaps == {
+        ("d", "greedy", "aaaa"): None,
+        ("d", "beam", "aaaa"): None,
+        ("s", "greedy", "aaaa"): pytest.approx(0.10),
+        ("s", "beam", "aaaa"): pytest.approx(0.15),
+        ("s", "greedy", "bbbb"): None,
+    }
+
+
+def test_numbers_are_those_of_the_statistics_package(runs: Path, board: Board) -> None:
+    folders = {
+        key: sorted((runs / "sweep" / run / "eval" / "books-noisy-greedy") for run in row.runs)
+        for row in board.rows
+        if (key := row.group_key) in (key_of(DENSE), key_of(SPARSE[3]))
+    }
+    (dense,), (sparse,) = (read_systems(folders[key_of(one)]) for one in (DENSE, SPARSE[3]))
+    (row,) = (row for row in board.rows if row.group_key == key_of(SPARSE[3]))
+    cell = row.cells["books-noisy"]
+    assert cell.rates["words"].interval.estimate == pytest.approx(sparse.wer)
+    assert cell.rates["words"].drawn == "speakers"
+    assert cell.rates["characters"].interval.low < sparse.cer
+    assert cell.rates["characters"].interval.high > sparse.cer
+    for unit in ("words", "characters"):
+        assert cell.differences is not None
+        found, expected = cell.differences[unit], compare(dense, sparse, unit=unit)
+        assert found.interval == expected.difference
+        assert found.relative == expected.relative
+        assert found.p == expected.p
+
+
+def test_holm_corrects_over_the_rows_of_a_test_set(board: Board) -> None:
+    for name in ("books-clean", "books-noisy"):
+        found = [d["words"] for row in board.rows if (d := row.cells[name].differences)]
+        assert len(found) == len(SPARSE)
+        # By hand: the k-th smallest p times the number of those not smaller, never falling.
+        ranked = sorted(found, key=lambda one: one.p)
+        corrected = [min(1.0, (len(ranked) - k) * one.p) for k, one in enumerate(ranked)]
+        expected = [max(corrected[: k + 1]) for k in range(len(corrected))]
+        assert [one.p_holm for one in ranked] == pytest.approx(expected)
+
+
+def test_hypotheses_that_do_not_fit_cost_the_interval_and_it_is_said(
+    runs: Path, tmp_path: Path
+) -> None:
+    source = next((runs / "sweep").glob("*/eval/*"))
+    (tmp_path / "result.json").write_bytes((source / "result.json").read_bytes())
+    lines = (source / "hypotheses.jsonl").read_text().splitlines()
+    (tmp_path / "hypotheses.jsonl").write_text("\n".join(lines[1:]) + "\n")
+    board = adjusted(build(find_results([tmp_path])))
+    (cell,) = board.rows[0].cells.values()
+    assert math.isnan(cell.rates["words"].interval.low)
+    assert len(board.notes) == 1
+    assert board.notes[0].startswith("no interval: ")
+
+
+def test_an_exported_file_gives_the_bytes(tmp_path: Path) -> None:
+    _bare(tmp_path, "s1", bytes=1000)
+    found = find_results([tmp_path])
+    assert [(row.bytes, row.bytes_of) for row in build(found).rows] == [(1000, "fp32 weights")]
+    found.exported["s1"] = 300
+    assert [(row.bytes, row.bytes_of) for row in build(found).rows] == [(300, "exported file")]
+
+
+def test_the_network_is_described_from_its_configuration(board: Board) -> None:
+    assert {row.model for row in board.rows} == {"gru 2x256, both ways"}
