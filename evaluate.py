@@ -4,6 +4,7 @@ Writes RUN/eval/<corpus>-<split>-<decoder>/{result.json,hypotheses.jsonl} for ea
 one table. Exit code 1 if any pair failed; the others are scored all the same.
 """
 
+import math
 import sys
 from glob import glob
 
@@ -13,14 +14,18 @@ from rich.console import Console
 
 from asr.configuration import build, entry_point
 from asr.decoding.decoder import Decoder
+from asr.errors import InputError
 from asr.evaluation.pairs import Failure, score_pairs
 from asr.evaluation.result import Result
 from asr.evaluation.table import table
+
+_MOST_THREADS = 1024  # millions would be started, and none of them would work
 
 
 @entry_point("evaluate")
 def main(cfg: DictConfig) -> None:
     """Score every pair, then print the table."""
+    _check_numbers(cfg)
     torch.set_num_threads(cfg.threads)
     decoder: Decoder = build(cfg.decoding)
     results: list[Result] = []
@@ -45,6 +50,24 @@ def main(cfg: DictConfig) -> None:
         Console(width=None if sys.stdout.isatty() else 160).print(table(results))
     if failed:
         sys.exit(1)
+
+
+def _check_numbers(cfg: DictConfig) -> None:
+    """What torch and the batches would trip over; `score_pairs` checks the rest."""
+    if not 1 <= cfg.threads <= _MOST_THREADS:
+        raise InputError(
+            "threads",
+            expected=f"1 or more, and at most {_MOST_THREADS}",
+            got=str(cfg.threads),
+            remedy="Usual are 1 and the number of cores.",
+        )
+    if not math.isfinite(cfg.batch_seconds):
+        raise InputError(
+            "batch_seconds",
+            expected="a finite number of seconds",
+            got=str(cfg.batch_seconds),
+            remedy="Usual is 320.",
+        )
 
 
 def _listed(paths: str | ListConfig) -> list[str]:

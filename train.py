@@ -32,7 +32,7 @@ from asr.training.checkpoints import best_wer, newest_readable
 from asr.training.loggers import close
 from asr.training.module import SpeechModule
 from asr.training.recipe import Hardware, Recipe, make_trainer
-from asr.training.run_folder import RunFolder, TrainingInterruptedError
+from asr.training.run_folder import RunFolder, TrainingInterruptedError, read_status
 from asr.training.run_key import run_keys
 
 say = rank_zero_only(print)  # one process speaks for all
@@ -106,7 +106,12 @@ def fit(
         else data.feature_statistics(features),
     )
     trained = blueprint.build()
-    say(f"training set: {data.use(trained, build(cfg.augmentation)).summary()}")
+    selection = data.use(trained, build(cfg.augmentation))
+    say(f"training set: {selection.summary()}")
+    if folder.leader:
+        selection.write_left_out(folder.path / "left_out.jsonl")
+        if selection.left_out:
+            say(f"  all of them by name: {folder.path / 'left_out.jsonl'}")
     parameters = sum(parameter.numel() for parameter in trained.model.parameters())
     say(f"model: {parameters:,} parameters, {len(vocabulary)} labels")
     world = hardware.devices * hardware.nodes
@@ -184,7 +189,7 @@ def _dense_run(cfg: DictConfig, key: str) -> str | None:
     if not build(cfg.sparsity).needs_dense_run:
         return None
     for status in sorted(Path(cfg.runs).glob(f"*/{key}/status.json")):
-        if json.loads(status.read_text(encoding="utf-8"))["state"] == "done":
+        if read_status(status.parent).get("state") == "done":
             return str(status.parent)
     raise InputError(
         "sparsity.dense_run=auto",

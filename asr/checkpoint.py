@@ -5,6 +5,7 @@ features and vocabulary are rebuilt without a config. Files are read with `weigh
 classes are looked up in fixed tables, so that no checkpoint can name code to run.
 """
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from asr.model.acoustic import AcousticModel
 from asr.text import BasicNormaliser, Normaliser, Vocabulary, vocabulary_from_state
 
 SCHEMA = 1
+_OTHER_VERSION = "Load it with the version of this program that wrote it."
 _FEATURES: dict[str, type[Features]] = {"LogMel": LogMel, "Spectrogram": Spectrogram}
 
 
@@ -61,6 +63,15 @@ class Blueprint:
 
     def build(self) -> TrainedModel:
         """A model with fresh weights."""
+        if self.features not in _FEATURES:
+            raise InputError(
+                "features of the checkpoint",
+                expected=f"one of {', '.join(_FEATURES)}",
+                got=repr(self.features),
+                remedy=_OTHER_VERSION,
+            )
+        _check_arguments(_FEATURES[self.features], self.feature_arguments)
+        _check_arguments(AcousticModel, self.model_arguments)
         features = _FEATURES[self.features](**self.feature_arguments)
         features.set_statistics(self.statistics)
         return TrainedModel(
@@ -84,9 +95,24 @@ class Blueprint:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Blueprint":
+        """The inverse of `state`; raises InputError where it lacks something or has too much."""
         values = {key: value for key, value in state.items() if key != "schema"}
+        _check_arguments(cls, values)
+        _check_arguments(FeatureStatistics, values["statistics"])
         values["statistics"] = FeatureStatistics.from_plain(values["statistics"])
         return cls(**values)
+
+
+def _check_arguments(kind: type, arguments: Mapping[str, Any]) -> None:
+    try:
+        inspect.signature(kind).bind(**arguments)
+    except TypeError as error:
+        raise InputError(
+            f"{kind.__name__} of the checkpoint",
+            expected="the constructor arguments of this version",
+            got=f"others ({error})",
+            remedy=_OTHER_VERSION,
+        ) from error
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -120,7 +146,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             str(path),
             expected=f"a checkpoint of schema {SCHEMA}",
             got=f"schema {found}",
-            remedy="Load it with the version of this program that wrote it.",
+            remedy=_OTHER_VERSION,
         )
     return checkpoint
 

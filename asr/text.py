@@ -1,12 +1,14 @@
 """Text to label ids and back: a named normaliser and the vocabularies. Blank is always id 0."""
 
 import base64
+import contextlib
 import io
 import operator
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,25 +20,15 @@ BLANK = 0
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u0060\u00b4\uff07", "'"))
 _PLAIN = re.compile(r"[a-z]+(?:[ '][a-z]+)*")
-_LONGEST_NUMBER = 12  # digits
-_DIGIT = re.compile(r"\d")
+_LONGEST = {"am": 6}  # digits of a number with a name, elsewhere 12; num2words 0.5 hangs on more
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)\b")
 _LONE_APOSTROPHE = re.compile(r"(?<![^\W\d_])'(?![^\W\d_])")
 _QUOTED = re.compile(r"(?<!\w)'([^']*)'(?!\w)")
 # Spelled in English only; in any other language these are left standing, hence reported.
-_SYMBOLS = {
-    "&": "and",
-    "%": "percent",
-    "+": "plus",
-    "=": "equals",
-    "@": "at",
-    "$": "dollars",
-    "\u00a3": "pounds",
-    "\u20ac": "euros",
-    "\u00b0": "degrees",
-}
-_SYMBOL_WORDS = str.maketrans({symbol: f" {word} " for symbol, word in _SYMBOLS.items()})
+_SYMBOLS = "&%+=@$\u00a3\u20ac\u00b0"
+_WORDS = ("and", "percent", "plus", "equals", "at", "dollars", "pounds", "euros", "degrees")
+_SYMBOL_WORDS = str.maketrans({s: f" {w} " for s, w in zip(_SYMBOLS, _WORDS, strict=True)})
 
 
 class _Punctuation(dict[int, str]):
@@ -95,7 +87,7 @@ class BasicNormaliser:
         text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
         # Lower case can decompose (as of capital I with a dot), NFKC again makes it stable.
         text = unicodedata.normalize("NFKC", text)
-        if _DIGIT.search(text):
+        if _NUMBER.search(text):
             if self.language == "en":
                 text = _ORDINAL.sub(lambda match: self._spelled(match[1], "ordinal"), text)
             text = _NUMBER.sub(lambda match: self._spelled(match[0], "cardinal"), text)
@@ -107,15 +99,31 @@ class BasicNormaliser:
         return " ".join(text.split())
 
     def _spelled(self, number: str, form: str) -> str:
+        plain = number.replace(",", "")
+        whole, _, fraction = plain.partition(".")
         # A leading zero is read digit by digit, as in a telephone number or 007, and so is what
         # is too long to have a name.
-        plain = number.replace(",", "")
-        if "." not in plain and (plain[0] == "0" < plain[1:] or len(plain) > _LONGEST_NUMBER):
-            words = " ".join(num2words(int(digit), lang=self.language) for digit in plain)
-        else:
-            value = float(plain) if "." in plain else int(plain)
-            words = num2words(value, lang=self.language, to=form)
-        return f" {words} "
+        named = bool(fraction) or not whole[0] == "0" < whole[1:]
+        words = None
+        if named and max(len(whole), len(fraction)) <= _LONGEST.get(self.language[:2], 12):
+            with contextlib.suppress(Exception):  # of any kind: each language lacks something else
+                value = float(plain) if fraction else int(plain)
+                words = num2words(value, lang=self.language, to=form)
+        if words is None:
+            words = " ".join(_name(character, self.language) for character in plain)
+        # German comes with capitals, Kannada decomposed.
+        return f" {unicodedata.normalize('NFKC', words).lower()} "
+
+
+def _name(character: str, language: str) -> str:
+    """Of a digit; of the point the word between the ones of 1.1, if the language says it so."""
+    if character != ".":
+        return str(num2words(int(character), lang=language))
+    with contextlib.suppress(Exception):
+        one, said = (num2words(value, lang=language) for value in (1, 1.1))
+        if said.startswith(one) and said.endswith(one):
+            return str(said[len(one) : -len(one)])
+    return ""
 
 
 class Vocabulary(Protocol):
@@ -150,10 +158,7 @@ class CharacterVocabulary:
     @classmethod
     def from_texts(cls, texts: Iterable[str]) -> "CharacterVocabulary":
         """The vocabulary of every character in `texts`, sorted; any language."""
-        characters: set[str] = set()
-        for text in texts:
-            characters.update(text)
-        return cls("".join(sorted(characters)))
+        return cls("".join(sorted(set(chain.from_iterable(texts)))))
 
     def __len__(self) -> int:
         return len(self.characters) + 1
@@ -194,8 +199,7 @@ class BpeVocabulary:
     def __init__(self, model: bytes) -> None:
         self.model = model
         self._processor = _sentencepiece().SentencePieceProcessor(model_proto=model)
-        size = self._processor.get_piece_size()
-        pieces = (self._processor.id_to_piece(index) for index in range(1, size))
+        pieces = map(self._processor.id_to_piece, range(1, self._processor.get_piece_size()))
         self._characters = {c for piece in pieces for c in piece.replace("\u2581", " ")}
 
     @classmethod
@@ -255,14 +259,15 @@ class BpeVocabulary:
 
 def vocabulary_from_state(state: dict[str, Any]) -> Vocabulary:
     """Rebuild what `state()` described."""
-    if state["kind"] == "characters":
-        return CharacterVocabulary(state["characters"])
-    if state["kind"] == "bpe":
-        return BpeVocabulary(base64.b64decode(state["model"]))
+    match state:
+        case {"kind": "characters", "characters": str(characters)}:
+            return CharacterVocabulary(characters)
+        case {"kind": "bpe", "model": str(model)}:
+            return BpeVocabulary(base64.b64decode(model))
     raise InputError(
         "vocabulary of the checkpoint",
-        expected="kind 'characters' or 'bpe'",
-        got=repr(state["kind"]),
+        expected="the kind 'characters' with its characters, or 'bpe' with its model",
+        got=f"the kind {state.get('kind')!r} and {', '.join(map(str, state)) or 'nothing'}",
         remedy="Load it with the version of this program that wrote it.",
     )
 

@@ -143,6 +143,35 @@ def test_another_schema_is_refused(tmp_path: Path, recogniser: Any, told: str) -
         load_trained(path)
 
 
+@pytest.mark.parametrize("part", ["", "feature_arguments", "model_arguments", "statistics"])
+@pytest.mark.parametrize("change", ["missing", "extra"])
+def test_arguments_of_another_version_are_told(tmp_path: Path, part: str, change: str) -> None:
+    checkpoint = whole(blueprint().build().model.state_dict(), blueprint())
+    state = checkpoint["recogniser"]
+    arguments = state[part] if part else state
+    names = sorted(set(arguments) - {"schema"})
+    for name in names if change == "missing" else ["added_later"]:
+        value = arguments.pop(name, None)
+        if change == "extra":
+            arguments[name] = 1
+        save(tmp_path, checkpoint)
+        with pytest.raises(InputError, match=rf"of the checkpoint: .*'{name}'.*the version"):
+            load_trained(tmp_path)
+        arguments[name] = value
+
+
+def test_features_and_vocabularies_of_another_version_are_told(tmp_path: Path) -> None:
+    for key, value, told in (
+        ("features", "Cochleagram", "one of LogMel, Spectrogram, got 'Cochleagram'"),
+        ("vocabulary", {"kind": "words"}, "the kind 'words'"),
+    ):
+        checkpoint = whole(blueprint().build().model.state_dict(), blueprint())
+        checkpoint["recogniser"][key] = value
+        save(tmp_path, checkpoint)
+        with pytest.raises(InputError, match=told):
+            load_trained(tmp_path)
+
+
 def test_a_truncated_last_checkpoint_falls_back_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

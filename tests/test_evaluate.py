@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import evaluate as entry
 from asr.data.manifest import Utterance, write_manifest
 from tests.commands import run
 from tests.finished_run import REPOSITORY, write_audio, write_run
@@ -52,6 +53,31 @@ def test_one_run_needs_no_brackets_and_success_is_zero(tmp_path: Path, manifests
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "corpus-test" in ended.stdout
     assert not list(REPOSITORY.glob("outputs"))
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("threads=0", "threads: expected 1 or more"),
+        ("threads=-1", "threads: expected 1 or more"),
+        ("threads=3000000000", "threads: expected 1 or more"),
+        ("threads=two", "threads: expected int"),
+        ("batch=0", "batch: expected a whole number of utterances"),
+        ("batch_seconds=0", "batch: expected a whole number of utterances"),
+        ("batch_seconds=nan", "batch_seconds: expected a finite number"),
+        ("batch_seconds=inf", "batch_seconds: expected a finite number"),
+    ],
+)
+def test_numbers_that_cannot_be(
+    tmp_path: Path, manifests, monkeypatch: pytest.MonkeyPatch, override: str, told: str
+):
+    write_run(tmp_path / "r1")
+    arguments = [f"runs={tmp_path / 'r1'}", f"manifests={manifests[0]}", override]
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", *arguments])
+    with pytest.raises(SystemExit, match=told):
+        entry.main()
+    assert not (tmp_path / "r1/eval").exists()
 
 
 def test_a_misspelt_override_names_the_legal_ones():

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -13,6 +15,7 @@ from asr.text import (
     labels_and_repeats,
     vocabulary_from_state,
 )
+from tests.commands import REPOSITORY
 
 ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
 
@@ -46,6 +49,45 @@ def test_other_languages_spell_their_own_numbers() -> None:
     german = BasicNormaliser("de")
     assert german("21 H\u00e4user") == "einundzwanzig h\u00e4user"
     assert german.name == "basic-de"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "12345678901234.5", "one two three four five six seven eight nine zero one two "
+         "three four point five"),
+        ("en", "1.0000000000001", "one point " + "zero " * 12 + "one"),
+        ("en", "123456789012.5", "one hundred and twenty three billion four hundred and fifty six "
+         "million seven hundred and eighty nine thousand and twelve point five"),
+        ("de", "2000000 und 3.5", "zwei millionen und drei komma f\u00fcnf"),
+        ("am", "1250000", "\u12a0\u1295\u12f5 \u1201\u1208\u1275 \u12a0\u121d\u1235\u1275 "
+         "\u12dc\u122e \u12dc\u122e \u12dc\u122e \u12dc\u122e"),
+        ("it", "1" * 13 + ".5", "uno " * 13 + "virgola cinque"),
+        ("ru", "1" * 13 + ".5", "\u043e\u0434\u0438\u043d " * 13  # which counts tenths
+         + "\u043f\u044f\u0442\u044c"),
+    ],
+)  # fmt: skip
+def test_numbers_without_a_name_are_read_digit_by_digit(
+    language: str, text: str, expected: str
+) -> None:
+    assert BasicNormaliser(language)(text) == expected
+
+
+def test_no_number_stops_any_language() -> None:
+    """In a process of its own, since num2words does not return from some, in C or in Python."""
+    code = """
+from num2words import CONVERTER_CLASSES
+from asr.text import BasicNormaliser
+numbers = ["9" * 400 + ".5", "1" * 20 + ".5", "12345678901234.5", "999999999999", "1250.75",
+           "1234567890", "0." + "0" * 10 + "1", "0." + "1" * 400, "3.0", "7,000,000.000001"]
+for language in CONVERTER_CLASSES:
+    normalise = BasicNormaliser(language)
+    for number in numbers:
+        words = normalise(number)
+        assert words and not any(c.isdigit() for c in words), (language, number, words)
+        assert normalise(words) == words, (language, number, words)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30, cwd=REPOSITORY)
 
 
 def test_a_symbol_without_a_rule_is_left_for_the_report() -> None:
@@ -119,6 +161,21 @@ def test_state_is_plain_and_rebuilds(kind: str) -> None:
     state = vocabulary.state()
     assert all(isinstance(value, str) for value in state.values())
     assert vocabulary_from_state(state).encode("words") == vocabulary.encode("words")
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"kind": "words"}, "the kind 'words'"),
+        ({"kind": "characters"}, "the kind 'characters' and kind"),
+        ({"characters": "ab"}, "the kind None and characters"),
+        ({"kind": "bpe", "model": 3}, "the kind 'bpe' and kind, model"),
+        ({}, "and nothing"),
+    ],
+)
+def test_a_state_of_another_version_is_told(state: dict[str, object], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        vocabulary_from_state(state)
 
 
 @pytest.mark.parametrize(

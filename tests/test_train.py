@@ -38,6 +38,7 @@ def test_what_a_run_leaves(trained: Train, tones: Path, capsys: pytest.CaptureFi
     # The names that the documentation of runs promises, and no leftovers of atomic writes.
     assert written == {
         "config.yaml",
+        "left_out.jsonl",
         "status.json",
         "metrics.csv",
         "quantiles.json",
@@ -56,6 +57,16 @@ def test_what_a_run_leaves(trained: Train, tones: Path, capsys: pytest.CaptureFi
     assert last["global_step"] == status(folder)["step"] > 0
     said = capsys.readouterr().out
     assert f"run {folder}" in said
+    seconds = {
+        row["audio_filepath"]: row["duration"]
+        for row in map(json.loads, (tones / "train.jsonl").read_text().splitlines())
+    }
+    short = [name for name, length in seconds.items() if length < 0.3]
+    assert len(short) > 3  # more than the summary names
+    left_out = map(json.loads, (folder / "left_out.jsonl").read_text().splitlines())
+    assert list(left_out) == [{"id": name, "reason": "shorter than 0.3 s"} for name in short]
+    assert f"left out {len(short)}: shorter than 0.3 s" in said
+    assert f"all of them by name: {folder}/left_out.jsonl" in said
     assert f"done: best validation WER {100 * wer:.2f} %" in said
 
     before = (folder / "checkpoints/last.ckpt").stat().st_mtime_ns
@@ -94,6 +105,26 @@ def test_a_run_starts_from_a_finished_one_of_its_kind(
     (parent / "status.json").write_text(json.dumps(status(parent) | {"state": "failed"}))
     with pytest.raises(SystemExit, match="failed"):
         trained(f"init_from={parent}", "seed=9")
+
+
+def test_a_damaged_status_is_told_and_the_run_goes_on_without_it(
+    trained: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = trained()
+    whole = read_checkpoint(folder / "checkpoints/last.ckpt")
+    for damage in (b"{", b"", b"\xff", b"[1]"):
+        (folder / "status.json").write_bytes(damage)
+        with pytest.raises(SystemExit, match=r"status\.json: expected a JSON object .*remove it"):
+            trained()
+        # A method that looks for this run to start from tells it too.
+        with pytest.raises(SystemExit, match=r"status\.json: expected a JSON object"):
+            trained("sparsity=block_pruning", "sparsity.block=[4,4]")
+    (folder / "status.json").unlink()
+    assert trained() == folder
+    assert status(folder)["state"] == "done"
+    again = read_checkpoint(folder / "checkpoints/last.ckpt")
+    for name, tensor in whole["state_dict"].items():
+        assert torch.equal(tensor, again["state_dict"][name]), name
 
 
 def test_a_stopped_run_goes_on_after_its_last_checkpoint_was_damaged(

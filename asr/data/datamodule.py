@@ -11,7 +11,7 @@ from asr.data.dataset import SpeechDataset, load_waveform
 from asr.data.lengths import epoch_lengths
 from asr.data.loader import ResumableLoader
 from asr.data.manifest import Utterance, missing_audio, read_manifest
-from asr.data.sampler import BucketSampler, EpochLengths
+from asr.data.sampler import BucketSampler, EpochLengths, optimizer_steps
 from asr.data.selection import Selection, normalised, output_frames, select
 from asr.errors import InputError
 from asr.features.augmentation import Augmentation
@@ -80,14 +80,25 @@ class SpeechData(lightning.LightningDataModule):
         return (utterance.text for utterance in self.all_train)
 
     def feature_statistics(self, features: Features) -> FeatureStatistics:
-        """Global statistics per bin, over a seeded sample of the training set."""
-        count = min(self.statistics_utterances, len(self.all_train))
-        chosen = np.random.default_rng(self.seed).permutation(len(self.all_train))[:count]
+        """Global statistics per bin, over a seeded sample of the lines of a legal length."""
+        order = np.random.default_rng(self.seed).permutation(len(self.all_train)).tolist()
+        legal = [
+            index
+            for index in order
+            if self.min_seconds <= self.all_train[index].seconds <= self.max_seconds
+        ]
+        if not legal:
+            raise InputError(
+                "training set",
+                expected=f"an utterance of {self.min_seconds:g} to {self.max_seconds:g} s",
+                got=f"{len(order)} that are shorter or longer",
+                remedy="Set data.min_seconds and data.max_seconds, or cut the recordings.",
+            )
         return feature_statistics(
             features.unnormalised(
                 load_waveform(self.all_train[index], features.sample_rate)
             ).numpy()
-            for index in sorted(chosen.tolist())
+            for index in sorted(legal[: self.statistics_utterances])
         )
 
     def use(self, trained: TrainedModel, augmentation: Augmentation) -> Selection:
@@ -140,9 +151,7 @@ class SpeechData(lightning.LightningDataModule):
 
     def total_steps(self, epochs: int, accumulate: int, world: int) -> int:
         """Optimizer steps of `epochs` epochs on `world` processes."""
-        sampler = self.train_sampler(0, world)
-        batches = (len(sampler.plan(epoch)) for epoch in range(epochs))
-        return sum(-(-count // accumulate) for count in batches)
+        return optimizer_steps(self.train_sampler(0, world), epochs, accumulate)
 
     def train_dataloader(self) -> ResumableLoader:
         """The loader of the current epoch: another epoch has another number of batches."""
@@ -197,10 +206,10 @@ def read_utterances(manifests: Sequence[str], normaliser: Normaliser) -> list[Ut
 
 def _check_positive(**values: float) -> None:
     for name, value in values.items():
-        if value <= 0:
+        if not 0 < value < float("inf"):  # NaN neither
             raise InputError(
                 f"data.{name}",
-                expected="a number above 0",
+                expected="a finite number above 0",
                 got=str(value),
                 remedy="The choices in conf/data are numbers to start from.",
             )

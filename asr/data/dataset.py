@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import Dataset
 
 from asr.audio import read
@@ -56,13 +57,26 @@ class SpeechDataset(Dataset[Batch]):
             features = self.features(waveform)
         else:
             generator = utterance_generator(self.seed, epoch, index)
+            planned = round(utterance.seconds * self.features.sample_rate)
             if speed != 1.0 and self.augmentation.speed is not None:
                 waveform = self.augmentation.speed.apply(waveform, speed)
+                planned = self.augmentation.speed.samples(planned, speed)
+            waveform = self._with_frames_of(planned, waveform)
             waveform = self.augmentation.on_waveform(waveform, generator)
             features = self.augmentation.on_features(self.features(waveform), generator)
         text = utterance.text
         labels = [] if self.vocabulary.unknown(text) else self.vocabulary.encode(text)
         return Example(index, features, torch.tensor(labels).long(), utterance.seconds)
+
+    def _with_frames_of(self, planned: int, waveform: Tensor) -> Tensor:
+        """The waveform `(N,)`, padded with zeros if it has fewer frames than `planned` samples.
+
+        Durations in manifests are rounded, and MP3 decodes to a little less: a frame that is not
+        there could be the one that CTC needs for the last label.
+        """
+        if self.features.frames(len(waveform)) >= self.features.frames(planned):
+            return waveform
+        return functional.pad(waveform, (0, planned - len(waveform)))
 
 
 def load_waveform(utterance: Utterance, sample_rate: int) -> Tensor:

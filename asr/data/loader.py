@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +34,9 @@ class ResumableLoader(DataLoader[Batch]):
 
     Lightning saves and restores it through `state_dict` and `load_state_dict`. Sampler items are
     whole batches (`batch_size=None`), so that Lightning finds `set_epoch` on `loader.sampler`.
+
+    `waited` is how many seconds of the pass so far its user waited for batches. The first one does
+    not count: it waits for workers to start, which a longer pass pays only once.
     """
 
     sampler: BucketSampler
@@ -51,14 +55,21 @@ class ResumableLoader(DataLoader[Batch]):
         )
         self.speech = dataset
         self._delivered = 0
+        self.waited = 0.0
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         self._delivered = self.sampler.start
-        for batch in super().__iter__():
+        self.waited = 0.0
+        batches = super().__iter__()
+        batch = next(batches, None)
+        while batch is not None:
             if isinstance(batch, InputError):
                 raise batch
             self._delivered += 1
             yield batch
+            asked = time.perf_counter()
+            batch = next(batches, None)
+            self.waited += time.perf_counter() - asked
 
     def state_dict(self) -> dict[str, Any]:
         return {"delivered": self._delivered, "world": self.sampler.world}

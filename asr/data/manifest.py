@@ -1,13 +1,14 @@
 """Manifests: one utterance a line, JSONL with NeMo's keys or CSV with the same columns."""
 
-import csv
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+import reprlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr.data.manifest_rows import csv_rows, json_rows
 from asr.errors import InputError
 from asr.files import atomic_write, sha256
 
@@ -74,7 +75,7 @@ def parse_manifest(path: str | Path) -> tuple[list[Utterance], list[tuple[int, s
         InputError: the file is missing or of an unknown suffix.
     """
     path = _existing(path)
-    rows = {".jsonl": _json_rows, ".json": _json_rows, ".csv": _csv_rows}.get(path.suffix)
+    rows = {".jsonl": json_rows, ".json": json_rows, ".csv": csv_rows}.get(path.suffix)
     if rows is None:
         raise InputError(
             str(path),
@@ -147,56 +148,36 @@ def missing_audio(utterances: Iterable[Utterance]) -> list[Utterance]:
             try:
                 with os.scandir(folder) as entries:
                     folders[folder] = {entry.name for entry in entries if entry.is_file()}
-            except OSError:
+            except (OSError, ValueError):  # no such folder, or no name that a folder can have
                 folders[folder] = set()
         if name not in folders[folder]:
             absent.append(utterance)
     return absent
 
 
-def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, object] | str]]:
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:  # bad JSON or bad UTF-8
-                yield number, f"not JSON: {error}"
-                continue
-            yield number, row if isinstance(row, dict) else "not a JSON object"
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, object] | str]]:
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        try:
-            for row in reader:
-                filled = {key: value for key, value in row.items() if key and value is not None}
-                yield reader.line_num, filled
-        except (csv.Error, UnicodeDecodeError) as error:
-            yield reader.line_num, f"not CSV in UTF-8: {error}"
-
-
 def _utterance(row: dict[str, object], folder: str) -> Utterance | str:
     """The utterance of a row, or what is wrong with it."""
     audio, text = row.get("audio_filepath"), row.get("text")
     if not isinstance(audio, str) or not audio or "\0" in audio:
-        return f"audio_filepath must be a path, got {audio!r}"
+        return f"audio_filepath must be a path, got {_shown(audio)}"
     if not isinstance(text, str):
-        return f"text must be a string, got {text!r}"
+        return f"text must be a string, got {_shown(text)}"
     seconds, offset = _number(row.get("duration")), _number(row.get("offset") or 0.0)
     if seconds is None or seconds <= 0:
-        return f"duration must be a number of seconds above 0, got {row.get('duration')!r}"
+        return f"duration must be a number of seconds above 0, got {_shown(row.get('duration'))}"
     if offset is None or offset < 0:
-        return f"offset must be a number of seconds, 0 or more, got {row.get('offset')!r}"
+        return f"offset must be a number of seconds, 0 or more, got {_shown(row.get('offset'))}"
+    speaker = row.get("speaker")
+    if not isinstance(speaker, str | int | float | None):
+        return f"speaker must be a name, got {_shown(speaker)}"
     return Utterance(
-        id=f"{audio}@{offset:g}" if offset else audio,
+        # Ten digits: a tenth of a millisecond, as it is written, in a recording of days.
+        id=f"{audio}@{offset:.10g}" if offset else audio,
         audio=os.path.normpath(os.path.join(folder, audio)),
         seconds=seconds,
         text=text,
         offset=offset,
-        speaker=str(row.get("speaker") or ""),
+        speaker=str(speaker or ""),
     )
 
 
@@ -205,6 +186,13 @@ def _number(value: object) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def _shown(value: object) -> str:
+    """The value, shortened where it is long or deep."""
+    shortened = reprlib.Repr()
+    shortened.maxstring = shortened.maxother = 100
+    return shortened.repr(value)

@@ -154,3 +154,8 @@ class BucketSampler(Sampler[BatchPlan]):
     def __iter__(self) -> Iterator[BatchPlan]:
         start, self.start = self.start, 0
         yield from self.plan(self.epoch)[start:]
+
+
+def optimizer_steps(sampler: BucketSampler, epochs: int, accumulate: int) -> int:
+    """Steps of each process in `epochs` epochs: every one of them is planned to be counted."""
+    return sum(-(-len(sampler.plan(epoch)) // accumulate) for epoch in range(epochs))

@@ -1,8 +1,10 @@
 """Which lines of a manifest can be trained on, and the name and reason of every other."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from asr.checkpoint import TrainedModel
 from asr.data.manifest import Utterance
+from asr.files import atomic_write
 from asr.text import Normaliser, Vocabulary
 
 
@@ -30,6 +33,14 @@ class Selection:
             more = ", ..." if len(utterances) > examples else ""
             lines.append(f"  left out {len(utterances)}: {reason} ({names}{more})")
         return "\n".join(lines)
+
+    def write_left_out(self, path: Path) -> None:
+        """Name every utterance that is left out, with the reason, in one JSON object a line."""
+        with atomic_write(path) as file:
+            for reason, utterances in self.left_out.items():
+                for utterance in utterances:
+                    # In ASCII, since a text may hold what UTF-8 cannot.
+                    file.write(json.dumps({"id": utterance.id, "reason": reason}) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +149,7 @@ def obstacles(
         yield Obstacle("outside the vocabulary", reason, counted(unknown))
     elif not alignable(needed, frames):
         reason = "too few output frames for its labels and repeats"
-        detail = f"{needed} labels and repeats need more than {frames} output frames"
+        detail = f"{needed} labels and repeats in {frames} output frames"
         yield Obstacle("not alignable", reason, detail)
 
 
@@ -147,11 +158,8 @@ def alignable(needed: int, frames: int) -> bool: ...
 @overload
 def alignable(needed: NDArray[np.int64], frames: NDArray[np.int64]) -> NDArray[np.bool_]: ...
 def alignable(needed: Any, frames: Any) -> Any:
-    """Whether CTC can align so many labels and repeats with so many output frames.
-
-    One frame to spare: a duration in a manifest is rounded, and MP3 decodes to a little less.
-    """
-    return needed < frames
+    """Whether CTC can align so many labels and repeats with so many output frames."""
+    return needed <= frames
 
 
 def shown(characters: Counter[str]) -> str:

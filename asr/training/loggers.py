@@ -1,14 +1,18 @@
 """Where metrics go besides `metrics.csv`, which every run has."""
 
+import netrc
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from asr.training.run_folder import RunFolder
+
+_WITHOUT_KEY = ("offline", "dryrun", "disabled")  # modes of wandb
 
 
 def no_loggers(folder: RunFolder, settings: dict[str, Any]) -> list[Logger]:
@@ -25,7 +29,8 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
     """Weights & Biases: online where there is a key, else offline; the run key is its id.
 
     It never asks and never ends a training: without a key, or without an answer within
-    half a minute, the run is written to disk for a later `wandb sync`.
+    half a minute, the run is written to disk for a later `wandb sync`. Where wandb cannot do that
+    either, training goes on without it, and says why.
     """
     import wandb  # several seconds to import, for those who ask for it
 
@@ -43,14 +48,19 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
         )
 
     mode = os.environ.get("WANDB_MODE") or "online"
-    if mode == "online" and not _has_key():  # for which wandb would ask
+    if mode not in _WITHOUT_KEY and not _has_key():  # for which wandb would ask
         mode = "offline"
+    # Any exception: beside its own, wandb raises those of the disk and of the reader of settings.
+    if mode != "offline":
+        try:
+            return [WandbLogger(experiment=start(mode))]
+        except Exception as error:
+            print(f"warning: wandb is out of reach, writing an offline run ({_in_a_line(error)})")
     try:
-        run = start(mode)
-    except wandb.Error as error:
-        print(f"warning: wandb is out of reach, writing an offline run ({error})")
-        run = start("offline")
-    return [WandbLogger(experiment=run)]
+        return [WandbLogger(experiment=start("offline"))]
+    except Exception as error:
+        print(f"warning: no wandb for this run ({_in_a_line(error)})")
+        return []
 
 
 def log_pictures(loggers: Sequence[Logger], pictures: Sequence[Path]) -> None:
@@ -68,6 +78,16 @@ def close(exit_code: int) -> None:
 
 
 def _has_key() -> bool:
-    netrc = Path.home() / ".netrc"
-    saved = netrc.is_file() and "api.wandb.ai" in netrc.read_text(encoding="utf-8")
-    return bool(os.environ.get("WANDB_API_KEY")) or saved
+    """Where wandb itself would look for one."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").netloc
+    try:
+        saved = netrc.netrc(os.environ.get("NETRC") or Path.home() / ".netrc").authenticators(host)
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+        return False
+    return bool(saved and saved[2])
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -8,6 +8,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 
 from asr.data.batch import Batch
+from asr.data.loader import ResumableLoader
 from asr.sparsity.zeros import total_sparsity, zeros_by_matrix
 from asr.training.module import SpeechModule
 
@@ -16,16 +17,16 @@ class EpochReport(Callback):
     """Logs `audio_seconds_per_second` and `data_wait` (share of training time); prints a line."""
 
     def __init__(self) -> None:
-        self._batch_ended = self._epoch_started = 0.0
-        self._waited = self._trained = self._audio = self._losses = 0.0
+        self._epoch_started = self._trained_from = 0.0
+        self._elapsed = self._waited = self._audio = self._losses = 0.0
         self._batches = self._learnt = 0
 
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, module: lightning.LightningModule
     ) -> None:
-        self._waited = self._trained = self._audio = self._losses = 0.0
+        self._elapsed = self._waited = self._audio = self._losses = 0.0
         self._batches = self._learnt = 0
-        self._batch_ended = self._epoch_started = time.perf_counter()
+        self._epoch_started = time.perf_counter()
 
     def on_train_batch_start(
         self,
@@ -34,11 +35,8 @@ class EpochReport(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        now = time.perf_counter()
-        # The first batch waits for workers to start, which a longer run pays only once.
-        if self._batches:
-            self._waited += now - self._batch_ended
-        self._batch_ended = now
+        if not self._batches:
+            self._trained_from = time.perf_counter()
 
     def on_train_batch_end(
         self,
@@ -48,17 +46,18 @@ class EpochReport(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        now = time.perf_counter()
-        self._trained += now - self._batch_ended
-        self._batch_ended = now
+        # Only the loader knows: between two batches other callbacks save, average and draw.
+        loader = trainer.train_dataloader
+        assert isinstance(loader, ResumableLoader)
+        self._waited = loader.waited
+        self._elapsed = time.perf_counter() - self._trained_from
         self._audio += batch.seconds
         self._batches += 1
         if outputs:  # nothing of a batch that was left out
             self._losses += float(outputs["loss"].detach()) * trainer.accumulate_grad_batches
             self._learnt += 1
-        elapsed = self._waited + self._trained
-        module.log("audio_seconds_per_second", self._audio / elapsed, prog_bar=True)
-        module.log("data_wait", self._waited / elapsed)
+        module.log("audio_seconds_per_second", self._audio / self._elapsed, prog_bar=True)
+        module.log("data_wait", self._waited / self._elapsed)
         module.log("lr", trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_epoch_end(
@@ -67,7 +66,6 @@ class EpochReport(Callback):
         if not trainer.is_global_zero:
             return
         metrics = trainer.callback_metrics
-        elapsed = self._waited + self._trained
         rates = "".join(
             f"  {name} {100 * float(metrics[name]):5.1f} %"
             for name in ("wer", "cer")
@@ -82,7 +80,8 @@ class EpochReport(Callback):
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             f"  loss {self._losses / max(self._learnt, 1):7.2f}{rates}"
             f"  lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}"
-            f"  audio {self._audio / elapsed:.0f} s/s  waiting {100 * self._waited / elapsed:.1f} %"
+            f"  audio {self._audio / self._elapsed:.0f} s/s"
+            f"  waiting {100 * self._waited / self._elapsed:.1f} %"
             f"  {time.perf_counter() - self._epoch_started:.0f} s",
             flush=True,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from asr.errors import InputError
-from asr.files import atomic_write
+from asr.files import LEFTOVERS, atomic_write
 
 State = Literal["running", "done", "failed", "preempted"]
 
@@ -101,6 +101,9 @@ class RunFolder:
                 got=f"a lock held by {owner}",
                 remedy="Wait for it, or end it; the lock goes with its process.",
             ) from error
+        for folder in (self.path, self.checkpoints, self.masks):
+            for stranded in folder.glob(LEFTOVERS):
+                stranded.unlink()
         file.truncate(0)
         file.write(f"host {socket.gethostname()}, pid {os.getpid()}")
         file.flush()
@@ -114,8 +117,7 @@ class RunFolder:
 
     def status(self) -> dict[str, Any]:
         """The last status written; empty for a new run."""
-        path = self.path / "status.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return read_status(self.path)
 
     def write_status(self, state: State, step: int, epoch: int, reason: str = "") -> None:
         if not self.leader:
@@ -135,3 +137,23 @@ class RunFolder:
         with atomic_write(self.path / "status.json") as file:
             json.dump(status, file, indent=2)
             file.write("\n")
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """The status in a run folder; empty where there is none. Raises InputError if it is damaged."""
+    path = folder / "status.json"
+    if not path.is_file():
+        return {}
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # bad JSON or bad UTF-8
+        status = error
+    if not isinstance(status, dict):
+        raise InputError(
+            str(path),
+            expected="a JSON object with the state of the run",
+            got=str(status) if isinstance(status, ValueError) else type(status).__name__,
+            remedy="The file is damaged: remove it, and the same command goes on from the last "
+            "checkpoint.",
+        )
+    return status

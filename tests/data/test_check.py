@@ -1,62 +1,18 @@
-"""Each finding from a corpus made to have it, and the exit code of the real command."""
+"""Each finding from a corpus made to have it."""
 
-import json
 import os
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
-from asr.data.check.__main__ import main
-from asr.data.check.audio_faults import clipped_share, is_silent
-from asr.data.check.findings import MUST_BE_FIXED
-from asr.errors import InputError
-from tests.commands import run
-from tests.finished_run import write_run
-
-RATE = 16000
-
-
-def speech(seconds: float, seed: int = 0, rate: int = RATE) -> np.ndarray:
-    return 0.1 * np.random.default_rng(seed).standard_normal(round(seconds * rate))
-
-
-class Corpus:
-    """Audio and manifests in a folder; each file sounds different unless told otherwise."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.files = folder, 0
-
-    def audio(self, name: str, samples: np.ndarray | None = None, rate: int = RATE) -> str:
-        self.files += 1
-        sound = speech(2.0, seed=self.files) if samples is None else samples
-        soundfile.write(self.folder / name, sound, rate)
-        return name
-
-    def line(self, audio: str, text: str = "hello", duration: float = 2.0, **more: Any) -> str:
-        return json.dumps({"audio_filepath": audio, "duration": duration, "text": text, **more})
-
-    def manifest(self, name: str, *lines: str) -> str:
-        path = self.folder / f"{name}.jsonl"
-        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-        return str(path)
-
-    def check(self, *arguments: str) -> tuple[int, dict[str, Any]]:
-        report = self.folder / "report.json"
-        code = main([*arguments, "--json", str(report), "--jobs", "2"])
-        return code, json.loads(report.read_text(encoding="utf-8"))
+from tests.data.checked_corpus import RATE, Corpus, found, speech
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Corpus:
     return Corpus(tmp_path)
-
-
-def found(report: dict[str, Any], kind: str) -> list[str]:
-    return [finding["subject"] for finding in report["findings"] if finding["kind"] == kind]
 
 
 def test_nothing_to_find(corpus: Corpus, capsys) -> None:
@@ -162,9 +118,9 @@ def test_lines_that_training_leaves_out(corpus: Corpus) -> None:
     # 1 s is 98 frames of 25 ms every 10 ms; 49, then 25 after two strides of 2.
     second = speech(1.0)
     lines = [
-        corpus.line(corpus.audio("fits.wav", second), "ab" * 12, 1.0),
-        corpus.line(corpus.audio("one more.wav", second + speech(1.0, 5)), "ab" * 12 + "c", 1.0),
-        corpus.line(corpus.audio("repeats.wav", second + speech(1.0, 6)), "a" * 13, 1.0),
+        corpus.line(corpus.audio("fits.wav", second), "ab" * 12 + "c", 1.0),
+        corpus.line(corpus.audio("one more.wav", second + speech(1.0, 5)), "ab" * 13, 1.0),
+        corpus.line(corpus.audio("repeats.wav", second + speech(1.0, 6)), "a" * 13 + "b", 1.0),
         corpus.line(corpus.audio("short.wav", speech(0.2)), "a", 0.2),
         corpus.line(corpus.audio("long.wav", speech(3.0)), "a", 3.0),
     ]
@@ -176,6 +132,36 @@ def test_lines_that_training_leaves_out(corpus: Corpus) -> None:
     options = ("--max-seconds", "2.5", "--model", "deepspeech2", "--features", "spectrogram")
     code, report = corpus.check(corpus.manifest("m", *lines), *options)
     assert (code, found(report, "not alignable")) == (0, [])
+
+
+def test_the_bounds_are_those_of_training(corpus: Corpus) -> None:
+    """Each of these lines is left out with one preset of conf/data and not with another."""
+    seconds = {"a.wav": 11.0, "b.wav": 14.0, "c.wav": 16.0, "d.wav": 26.0}
+    lines = [
+        corpus.line(corpus.audio(name, speech(long, seed)), f"text {name}", long)
+        for seed, (name, long) in enumerate(seconds.items())
+    ]
+    manifest = corpus.manifest("m", *lines)
+    for options, too_long in (
+        ((), ["c.wav", "d.wav"]),
+        (("--data", "amazon_queen"), ["b.wav", "c.wav", "d.wav"]),
+        (("--data", "librispeech_100"), ["d.wav"]),
+        (("--data", "librispeech_100", "--max-seconds", "15.5"), ["c.wav", "d.wav"]),
+    ):
+        code, report = corpus.check(manifest, *options)
+        assert (code, found(report, "too long")) == (0, too_long)
+        assert found(report, "too short") == []
+    _, report = corpus.check(manifest, "--data", "amazon_queen", "--min-seconds", "11.5")
+    assert (found(report, "too short"), report["arguments"]["max_seconds"]) == (["a.wav"], 12.0)
+
+
+def test_damage_beyond_the_bound_is_found_in_half_a_minute(corpus: Corpus) -> None:
+    """Training leaves the line out; validation and test sets keep it."""
+    broken = speech(20.0)
+    broken[-100] = np.nan
+    soundfile.write(corpus.folder / "nan.wav", broken, RATE, subtype="FLOAT")
+    code, report = corpus.check(corpus.manifest("m", corpus.line("nan.wav", duration=20.0)))
+    assert (code, found(report, "unreadable audio")) == (1, ["nan.wav"])
 
 
 def test_two_splits(corpus: Corpus) -> None:
@@ -237,66 +223,3 @@ def test_bad_lines_do_not_stop_the_others(corpus: Corpus) -> None:
     assert lines == [(bad, "line 1"), (bad, "line 3"), (hopeless, "line 1"), (empty, "line 1")]
     assert found(report, "unreadable audio") == ["absent.wav"]
     assert report["utterances"] == {bad: 2, hopeless: 0, empty: 0}
-
-
-def test_every_kind_is_in_the_help(capsys) -> None:
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    text = capsys.readouterr().out
-    kinds = set(MUST_BE_FIXED) - {"unreadable audio", "too long"}  # told with another
-    assert [kind for kind in kinds if kind not in text] == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["m.jsonl", "--model", "smal"], "small"),
-        (["m.jsonl", "m.jsonl"], "each once"),
-        (["absent.jsonl"], "no such file"),
-        (["m.jsonl", "--run", "r", "--model", "tiny"], "--run alone"),
-    ],
-)
-def test_what_cannot_be_checked(
-    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
-) -> None:
-    corpus.manifest("m", corpus.line(corpus.audio("a.wav")))
-    monkeypatch.chdir(corpus.folder)
-    with pytest.raises(InputError, match=said):
-        main(arguments)
-
-
-def test_exit_codes_of_the_command(corpus: Corpus) -> None:
-    command = [sys.executable, "-m", "asr.data.check"]
-    good = corpus.manifest("good", corpus.line(corpus.audio("a [b].wav")))
-    bad = corpus.manifest("bad", corpus.line("absent [bold].wav", "é"))
-    ended = run([*command, good])
-    assert (ended.returncode, ended.stderr) == (0, "")
-    ended = run([*command, bad])
-    assert (ended.returncode, ended.stderr) == (1, "")
-    assert "[bold].wav" in ended.stdout
-
-
-def test_the_vocabulary_and_model_of_a_run(corpus: Corpus) -> None:
-    write_run(corpus.folder / "run")
-    manifest = corpus.manifest("m", corpus.line(corpus.audio("a.wav"), "ab" * 30))
-    assert corpus.check(manifest, "--run", str(corpus.folder / "run"))[0] == 1
-    assert corpus.check(manifest, "--model", "deepspeech2")[0] == 0
-
-
-def test_a_sine_is_not_clipped_until_it_is() -> None:
-    sine = np.sin(np.arange(RATE) * 0.05).astype(np.float32)
-    assert clipped_share(sine) == 0
-    assert clipped_share(np.clip(sine, -0.5, 0.5)) == pytest.approx(2 / 3, abs=0.01)
-
-
-def test_runs_at_an_extreme_are_counted_by_hand() -> None:
-    waveform = np.array([0, 1, 1, 1, 0, 1, 1, 0, -1, -1, -1, -1], np.float32)
-    assert clipped_share(waveform) == pytest.approx(7 / 12)
-    # MP3 decodes beyond full scale.
-    assert clipped_share(np.array([0, 1.1, 1.2, 1.0, 0], np.float32)) == pytest.approx(3 / 5)
-
-
-@pytest.mark.parametrize(("level", "silent"), [(0.0011, False), (0.0009, True)])
-def test_silence_is_below_60_decibels(level: float, silent: bool) -> None:
-    square = np.tile([level, -level], 1000).astype(np.float32)
-    assert is_silent(square) is silent

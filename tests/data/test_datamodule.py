@@ -98,6 +98,26 @@ def test_faster_speech_that_could_not_be_aligned_stays_as_it_is(tmp_path: Path) 
     assert frames[1] == data.trained.features.frames(round(0.48 * RATE))
 
 
+def test_a_line_that_needs_every_frame_gets_the_frames_of_its_plan(tmp_path: Path) -> None:
+    """Its recording lasts 50 ms less than its manifest says, which reading forgives."""
+    folder = corpus(tmp_path, "abcdabcdab")
+    waveform, rate = soundfile.read(folder / "0.wav")
+    soundfile.write(folder / "0.wav", waveform[: -rate // 20], rate)
+    data = ready(speech_data(folder), SPEEDS)
+    outputs = data.trained.model.output_lengths(data.trained.features.frames(len(waveform)))
+    row = json.loads((folder / "train.jsonl").read_text()) | {"text": ("abcd" * 20)[:outputs]}
+    (folder / "train.jsonl").write_text(json.dumps(row))
+    data = ready(speech_data(folder), SPEEDS)
+    (utterance,) = data.train
+    speeds = set()
+    for epoch in range(20):
+        (batch,) = batches(data.train_dataloader(), epoch)
+        speeds.add(float(data.train_lengths(epoch).speeds[0]))
+        assert batch.frames.tolist() == data.train_lengths(epoch).frames.tolist()
+        assert int(data.trained.model.output_lengths(batch.frames)) >= len(utterance.text)
+    assert {0.7, 0.9, 1.0} == speeds  # faster, it would have too few
+
+
 def test_validation_is_every_line_once_and_as_recorded(tmp_path: Path) -> None:
     # Longer than the budget, or outside the vocabulary: training leaves such lines out.
     texts = ["abcd", "a" * 40, "a\u00e9b", "dcba dcba", "b"]
@@ -157,6 +177,8 @@ def test_truncated_audio_is_named(tmp_path: Path) -> None:
         ({"validation": []}, "data.validation="),
         ({"max_batch": 0}, "data.max_batch"),
         ({"batch_seconds": -1.0}, "data.batch_seconds"),
+        ({"batch_seconds": float("inf")}, "data.batch_seconds"),
+        ({"max_seconds": float("nan")}, "data.max_seconds"),
         ({"statistics_utterances": 0}, "data.statistics_utterances"),
     ],
 )
@@ -187,5 +209,28 @@ def test_statistics_are_those_of_the_drawn_utterances(tones: Path) -> None:
     other = speech_data(tones, statistics_utterances=5, seed=2).feature_statistics(features)
     assert ours == again != other
     every = speech_data(tones, statistics_utterances=1000).feature_statistics(features)
-    frames = [features.frames(round(u.seconds * RATE)) for u in data.all_train]
-    assert every.frames == sum(frames)
+    seconds = [u.seconds for u in data.all_train if 0.3 <= u.seconds <= 15.0]
+    assert every.frames == sum(features.frames(round(each * RATE)) for each in seconds)
+
+
+def test_statistics_never_read_a_line_of_another_length(tmp_path: Path) -> None:
+    """A line of two hours, which training leaves out, would be read whole, and is no audio."""
+    texts = ["abcd", "dcba dcba", "abab", "cdcd cd"]
+    folder = corpus(tmp_path, *texts)
+    plain = speech_data(folder, statistics_utterances=3)
+    features = blueprint(plain, LETTERS).build().features
+    for name, seconds in (("long.wav", 7200.0), ("short.wav", 0.2)):
+        (folder / name).write_text("no audio")
+        row = {"audio_filepath": name, "duration": seconds, "text": "a"}
+        with open(folder / "train.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        data = speech_data(folder, statistics_utterances=1000)
+        assert data.feature_statistics(features) == speech_data(
+            corpus(tmp_path, *texts), statistics_utterances=1000
+        ).feature_statistics(features)
+    # Where every length is legal the drawn lines are the permutation's first.
+    drawn = np.random.default_rng(plain.seed).permutation(4)[:3]
+    frames = [features.frames(round(0.12 * len(texts[index]) * RATE)) for index in drawn]
+    assert plain.feature_statistics(features).frames == sum(frames)
+    with pytest.raises(InputError, match="an utterance of 5 to 6 s, got 4 that are shorter"):
+        speech_data(folder, min_seconds=5.0, max_seconds=6.0).feature_statistics(features)

@@ -1,14 +1,18 @@
 import json
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asr.data.manifest import (
     ManifestError,
     Utterance,
     missing_audio,
+    parse_manifest,
     read_manifest,
     write_manifest,
 )
@@ -80,6 +84,77 @@ def test_bad_bytes_are_a_bad_line(tmp_path: Path) -> None:
         read_manifest(path)
 
 
+def test_every_bad_line_of_a_csv_is_reported_with_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    lines = [
+        b"audio_filepath,duration,text,speaker",
+        b"a.wav,1,good,ann",
+        b"b.wav,1,\xff\xfe,ann",  # 3: not UTF-8
+        b"c.wav,-1,x,ann",  # 4
+        b"",
+        b"d.wav,1,hello, world,ann",  # 6: one field more than there are columns
+        b"e.wav,1," + b"x" * 200_000,  # 7: longer than a field may be
+        b'f.wav,1,"two',
+        b'lines",ann',
+        b'g.wav,1,"never closed,ann',  # 10
+        b'h.wav,1,"closed"x,ann',  # 11
+        b"i.wav,nan,x,ann",  # 12
+        b"j.wav,1",  # 13: no text
+        b"a.wav,1,again,ann",  # 14
+        b'k.wav,1,"caf\xe9 ""x""",ann',  # 15
+        b"l.wav,1,also good,ann",
+    ]
+    path.write_bytes(b"\r\n".join(lines))
+    good, problems = parse_manifest(path)
+    assert [line for line, _ in problems] == [3, 4, 6, 7, 10, 11, 12, 13, 14, 15]
+    told = dict(problems)
+    assert told[3] == told[15] == "not UTF-8"
+    assert told[6] == "more fields than columns: quote a text that holds a comma"
+    assert told[14] == "same audio and offset as line 2: a.wav"
+    assert [utterance.text for utterance in good] == ["good", "two\r\nlines", "also good"]
+    with pytest.raises(ManifestError, match="10 bad lines"):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        (b"a.wav,1,hello", "does not name audio_filepath, duration, text"),
+        (b"audio_filepath,duration,text,text", "named twice: text"),
+        (b"audio_filepath,duration,text,\xff", "not UTF-8"),
+        (b"audio_filepath,duration,text," + b"x" * 200_000, "not CSV: field larger"),
+        (b'audio_filepath,duration,"text', "not CSV: unexpected end of data"),
+    ],
+)
+def test_a_header_that_cannot_be_used_is_told_once(
+    tmp_path: Path, header: bytes, told: str
+) -> None:
+    path = tmp_path / "m.csv"
+    path.write_bytes(header + b"\nb.wav,1,hello\nc.wav,1,hello\n")
+    good, ((line, problem),) = parse_manifest(path)
+    assert (good, line) == ([], 1)
+    assert told in problem
+
+
+def test_values_that_no_number_or_name_can_be(tmp_path: Path) -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    path = write(
+        tmp_path,
+        LINE,
+        json.dumps(LINE).replace("1.5", "9" * 400),
+        json.dumps(LINE).replace("1.5", "9" * 5000),
+        json.dumps(LINE).replace("1.5", deep),
+        deep,
+        json.dumps(LINE).replace("1.5", "[" * 300 + "]" * 300),
+        {**LINE, "audio_filepath": "b", "offset": 10**400},
+        {**LINE, "audio_filepath": "c", "speaker": {"name": "ann"}},
+        {**LINE, "audio_filepath": 10**400},
+    )
+    _, problems = parse_manifest(path)
+    assert [line for line, _ in problems] == list(range(2, 10))
+    assert all(len(what) < 250 for _, what in problems)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [("none.jsonl", None, "no such file"), ("m.jsonl", "\n", "empty"), ("m.txt", "x", "suffix")],
@@ -103,6 +178,37 @@ def test_written_manifests_read_back_and_move_with_their_folder(tmp_path: Path) 
     assert read_manifest(tmp_path / "new" / "m.jsonl")[0].audio == str(tmp_path / "new/x/a.wav")
 
 
+TENTHS = st.integers(min_value=1, max_value=10**10 - 1)  # of a millisecond, to 11 days
+TEXTS = st.text(max_size=20)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), TENTHS, TENTHS | st.just(0), TEXTS, TEXTS),
+        min_size=1,
+        unique_by=lambda line: (line[0], line[2]),
+    )
+)
+def test_what_is_written_reads_back_whatever_the_offsets(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, int, int, str, str]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "round_trip.jsonl"
+    utterances = [
+        Utterance("", f"/far/{name}.wav", duration / 10_000, text, offset / 10_000, speaker)
+        for name, duration, offset, text, speaker in lines
+    ]
+    write_manifest(path, utterances)
+    again = read_manifest(path)
+    assert [replace(utterance, id="") for utterance in again] == utterances
+    assert len({utterance.id for utterance in again}) == len(lines)
+
+
+def test_offsets_of_a_long_recording_are_different_utterances(tmp_path: Path) -> None:
+    offsets = [12345.67, 12345.71, 123456.0001, 123456.0002]
+    path = write(tmp_path, *({**LINE, "offset": offset} for offset in offsets))
+    assert [utterance.id for utterance in read_manifest(path)] == [f"a.wav@{o}" for o in offsets]
+
+
 def test_a_failed_write_leaves_the_old_manifest(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
     write_manifest(path, [Utterance("a", "/a", 1.0, "old")])
@@ -121,6 +227,6 @@ def test_missing_audio_is_a_file_or_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"")
     (tmp_path / "folder.wav").mkdir()
     os.mkfifo(tmp_path / "pipe.wav")
-    names = ["a.wav", "folder.wav", "pipe.wav", "none.wav", "nowhere/a.wav"]
+    names = ["a.wav", "folder.wav", "pipe.wav", "none.wav", "nowhere/a.wav", "\ud800/a.wav"]
     utterances = [Utterance(name, str(tmp_path / name), 1.0, "") for name in names]
     assert [utterance.id for utterance in missing_audio(utterances)] == names[1:]

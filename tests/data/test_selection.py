@@ -1,11 +1,15 @@
 """What training leaves out, by reason and by name; nothing goes in silence."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
 from asr.data.manifest import Utterance
-from asr.data.selection import Selection, normalised, select
-from asr.text import BasicNormaliser, CharacterVocabulary
+from asr.data.selection import Selection, alignable, normalised, select
+from asr.text import BasicNormaliser, CharacterVocabulary, labels_and_repeats
 
 VOCABULARY = CharacterVocabulary("abc ")
 
@@ -34,13 +38,13 @@ def test_every_line_is_kept_or_named_once() -> None:
         line("foreign", "ab\u00e9"),
         line("also foreign", "b\u00e9\u00e9"),
         line("other letter", "xa"),
-        line("dense", "abcabcabca"),  # ten labels in ten frames: none to spare
+        line("dense", "abcabcabcab"),  # eleven labels in ten frames
         line("repeats", "aaaaaa"),  # six labels and five repeats
-        line("just", "abcabcabc"),
+        line("just", "abcabcabca"),  # ten labels in ten frames
     ]
     found = selection(*lines)
     assert [utterance.id for utterance in found.kept] == ["good", "just"]
-    assert found.needed.tolist() == [3, 9]
+    assert found.needed.tolist() == [3, 10]
     named = {reason: [each.id for each in left] for reason, left in found.left_out.items()}
     out = sorted(name for names in named.values() for name in names)
     assert out == sorted(each.id for each in lines if each not in found.kept)
@@ -51,6 +55,34 @@ def test_every_line_is_kept_or_named_once() -> None:
     for each in lines:
         assert (each.id in summary) == (each not in found.kept)
     assert "'\u00e9'" in summary
+
+
+def test_every_name_is_written_with_its_reason(tmp_path: Path) -> None:
+    lines = [line(f"foreign-{index}", "z\u00e9") for index in range(9)]
+    lines += [line("good", "a"), line("short", "a", 0.1), line("lone \ud800 surrogate", "")]
+    found = selection(*lines)
+    found.write_left_out(tmp_path / "left_out.jsonl")
+    rows = [json.loads(row) for row in (tmp_path / "left_out.jsonl").read_text().splitlines()]
+    reasons = {row["id"]: row["reason"] for row in rows}
+    assert len(rows) == len(reasons)
+    assert reasons.keys() == {each.id for each in lines} - {"good"}
+    assert reasons["short"] == "shorter than 0.5 s"
+    assert reasons["foreign-8"] == "outside the vocabulary: 'z' '\u00e9'"
+
+
+def test_ctc_has_one_path_where_every_frame_is_needed() -> None:
+    """What the rule says at its edge, by torch: a finite loss and gradient, and not beyond it."""
+    labels = torch.tensor([[1, 1, 2, 3, 3]])
+    needed = labels_and_repeats(labels[0].tolist())
+    for frames, possible in ((needed - 1, False), (needed, True), (needed + 1, True)):
+        scores = torch.randn(frames, 1, 4, generator=torch.Generator().manual_seed(0))
+        scores.requires_grad_()
+        loss = torch.nn.functional.ctc_loss(
+            scores.log_softmax(-1), labels, torch.tensor([frames]), torch.tensor([5])
+        )
+        (gradient,) = torch.autograd.grad(loss, scores)
+        assert bool(loss.isfinite()) is possible is alignable(needed, frames)
+        assert bool(gradient.isfinite().all()) is possible
 
 
 @pytest.mark.parametrize("seconds", [0.5, 3.0])

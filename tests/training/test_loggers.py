@@ -20,7 +20,7 @@ from tests.training.in_process import IDENTITY
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """A run folder, with neither key nor terminal nor settings of this machine."""
-    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
@@ -51,7 +51,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     return made
 
 
-@pytest.mark.parametrize("mode", [None, "online", "offline"])
+@pytest.mark.parametrize("mode", [None, "online", "offline", "run", "shared", "bogus"])
 def test_without_a_key_it_is_offline_from_the_start(
     folder: RunFolder, fake: Fake, monkeypatch: pytest.MonkeyPatch, mode: str | None
 ) -> None:
@@ -89,6 +89,78 @@ def test_out_of_reach_is_offline_and_said(
     assert run.mode == "offline"  # type: ignore[attr-defined]
     assert [call["mode"] for call in fake.calls] == ["online", "offline"]
     assert "warning: wandb is out of reach" in capsys.readouterr().out
+
+
+def test_without_even_an_offline_run_training_goes_on(
+    folder: RunFolder,
+    fake: Fake,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    fake.failures = 2
+    assert wandb_logger(folder, {}, project="p") == []
+    assert [call["mode"] for call in fake.calls] == ["online", "offline"]
+    assert "warning: no wandb for this run (Run initialization has" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "base"),
+    [
+        ("machine example.org login api.wandb.ai password x\n", None),  # another host's
+        ("machine api.wandb.ai login user password x\n", "https://wandb.example.org"),
+        ("machine api.wandb.ai login\n", None),  # broken
+        ("machine api.wandb.ai login \udcff password x\n", None),  # not UTF-8
+    ],
+)
+def test_a_netrc_without_this_key_is_no_key(
+    folder: RunFolder,
+    fake: Fake,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    base: str | None,
+) -> None:
+    (Path.home() / ".netrc").write_bytes(content.encode("utf-8", "surrogateescape"))
+    if base:
+        monkeypatch.setenv("WANDB_BASE_URL", base)
+    wandb_logger(folder, {}, project="p")
+    assert [call["mode"] for call in fake.calls] == ["offline"]
+
+
+REAL = """
+import sys
+from asr.training.loggers import close, wandb_logger
+from asr.training.run_folder import RunFolder
+identity = {"run_key": "k1", "group_key": "g1", "experiment": "e"}
+loggers = wandb_logger(RunFolder(sys.argv[1], identity), {}, project="p")
+for logger in loggers:
+    logger.log_metrics({"loss": 1.0}, step=0)
+close(exit_code=0)
+print("loggers", len(loggers))
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "loggers", "told"),
+    [
+        ("WANDB_MODE=bogus", 0, "warning: no wandb for this run (1 validation error for Settings"),
+        ("WANDB_DIR={file}/x", 1, ""),  # the run folder is given, and holds
+    ],
+)
+def test_whatever_its_settings_the_real_wandb_neither_asks_nor_stops(
+    tmp_path: Path, setting: str, loggers: int, told: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "home").mkdir()
+    bare = ["env", "-u", "WANDB_MODE", "-u", "WANDB_API_KEY", f"HOME={tmp_path}/home"]
+    command = [sys.executable, "-c", REAL, str(tmp_path / "run")]
+    (tmp_path / "run").mkdir()
+    setting = setting.format(file=tmp_path / "file")
+    ended = run([*bare, setting, *command], stdin=subprocess.DEVNULL)
+    assert ended.returncode == 0, ended.stderr
+    assert f"loggers {loggers}" in ended.stdout
+    assert told in ended.stdout
+    assert bool(list((tmp_path / "run").glob("wandb/offline-run-*"))) is bool(loggers)
 
 
 def test_closing_without_wandb_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

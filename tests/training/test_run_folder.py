@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from asr.errors import InputError
+from asr.files import atomic_write
 from asr.training.metrics_csv import MetricsCsv
 from asr.training.run_folder import RunFolder, TrainingInterruptedError
 
@@ -33,6 +34,44 @@ def test_a_second_process_is_refused_with_the_first_ones_name(tmp_path: Path) ->
     second.acquire()
     assert f"pid {os.getpid()}" in (tmp_path / "lock").read_text()
     second.release()
+
+
+def save_and_be_killed(path: Path) -> None:
+    for name in ("checkpoints/last.ckpt", "status.json", "masks/updates.csv"):
+        writer = atomic_write(path / name)
+        writer.__enter__().write("half")
+        # No clean-up, as if the process had been killed in the middle.
+        os.kill(os.getpid(), signal.SIGKILL) if name.startswith("masks") else LIVING.append(writer)
+
+
+LIVING: list[object] = []  # a writer that is collected would clean up
+
+
+def test_what_killed_writers_leave_is_removed_by_the_next_owner(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    killed = context.Process(target=save_and_be_killed, args=(tmp_path,))
+    killed.start()
+    killed.join(30)
+    assert killed.exitcode == -signal.SIGKILL
+    kept = [tmp_path / "checkpoints/last.ckpt", tmp_path / "eval/x/.result.json.1.tmp"]
+    for path in kept:  # the second one's writer needs no lock, and may be alive
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("whole")
+    assert len(list(tmp_path.rglob(".*.tmp"))) == 4
+    RunFolder(tmp_path, IDENTITY, leader=False).acquire()
+    assert len(list(tmp_path.rglob(".*.tmp"))) == 4
+    folder = RunFolder(tmp_path, IDENTITY)
+    folder.acquire()
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert files == sorted([*kept, tmp_path / "lock"])
+    folder.release()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"null"])
+def test_a_damaged_status_is_told_with_its_remedy(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "status.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"status\.json: expected a JSON object .*remove it"):
+        RunFolder(tmp_path, IDENTITY).status()
 
 
 def test_status_keeps_the_start_and_the_identity(tmp_path: Path) -> None:

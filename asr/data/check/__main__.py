@@ -16,7 +16,7 @@ It is 0 if there are only notes, which may be meant, or are left out and counted
 
   clipped audio             over 0.1 % of the samples in runs of 3 or more at an extreme value
   mixed sample rates        training resamples them
-  too short, too long       see --min-seconds and --max-seconds
+  too short, too long       see --data, --min-seconds and --max-seconds
   same text in two splits   after normalisation
 """
 
@@ -35,7 +35,7 @@ from asr.checkpoint import TrainedModel, load_trained
 from asr.data.check.findings import MUST_BE_FIXED, Finding, Report
 from asr.data.check.preflight import preflight, read_lines
 from asr.data.manifest import Utterance
-from asr.data.presets import untrained
+from asr.data.presets import preset, untrained
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write
 from asr.text import BasicNormaliser
@@ -48,6 +48,10 @@ _DEFAULTS = {"model": "small", "features": "log_mel", "vocabulary": "english", "
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, print a table, write the report; the exit code is 1 if something must be fixed."""
     given = _parser().parse_args(arguments)
+    bounds = preset("data", given.data)
+    for name in ("min_seconds", "max_seconds"):
+        if getattr(given, name) is None:
+            setattr(given, name, bounds[name])
     manifests, bad_lines = read_lines(given.manifests)
     report = preflight(
         manifests,
@@ -134,17 +138,16 @@ def _parser() -> argparse.ArgumentParser:
         where = "of the normaliser" if name == "language" else f"a file of conf/{name}"
         parser.add_argument(f"--{name}", help=f"{where} (default: {default})")
     parser.add_argument(
-        "--min-seconds",
-        type=positive_seconds,
-        default=0.3,
-        help="of an utterance that is trained on (default: %(default)s)",
+        "--data",
+        default="manifests",
+        help="a file of conf/data, whose bounds on the length hold (default: %(default)s)",
     )
-    parser.add_argument(
-        "--max-seconds",
-        type=positive_seconds,
-        default=30.0,
-        help="likewise; no more is read of any (default: %(default)s)",
-    )
+    for bound, of_what in (("min", "shortest"), ("max", "longest")):
+        parser.add_argument(
+            f"--{bound}-seconds",
+            type=positive_seconds,
+            help=f"of the {of_what} utterance that is trained on (default: that of --data)",
+        )
     parser.add_argument(
         "--jobs",
         type=count,

@@ -18,6 +18,8 @@ from asr.data.manifest import Utterance, parse_manifest
 from asr.data.selection import normalised, obstacles, output_frames
 from asr.errors import InputError
 
+_LONGEST_READ = 30.0  # seconds, at the least: validation and test sets keep what is too long
+
 
 def read_lines(manifests: Sequence[str]) -> tuple[dict[str, list[Utterance]], list[Finding]]:
     """The good lines of each manifest, and the bad lines of all."""
@@ -52,7 +54,8 @@ def preflight(
     Args:
         manifests, bad_lines: as `read_lines` returns them.
         trained: decides what can be written and aligned; its weights are not used.
-        min_seconds, max_seconds: of the utterances that will be trained on.
+        min_seconds, max_seconds: of the utterances that will be trained on; half a minute is read
+            of longer ones.
         jobs: threads that read audio.
     """
     names = list(manifests)
@@ -64,7 +67,8 @@ def preflight(
         )
     placed = [(index, line) for index, utterances in enumerate(texts) for line in utterances]
     everything = [utterance for _, utterance in placed]
-    sounds = listen_to_all(everything, longest=max_seconds, jobs=jobs)
+    longest = max(max_seconds, _LONGEST_READ)
+    sounds = listen_to_all(everything, longest=longest, jobs=jobs)
     lines = [Line(*where, sound) for where, sound in zip(placed, sounds, strict=True)]
     return Report(
         utterances={name: len(lines) for name, lines in zip(names, texts, strict=True)},
