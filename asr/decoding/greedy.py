@@ -1,10 +1,12 @@
 """Best-path CTC decoding: the likeliest label of every frame, repeats joined, blanks dropped."""
 
+from typing import Self
+
 import torch
 from torch import Tensor
 
 from asr.decoding.decoder import Decoded
-from asr.text import BLANK
+from asr.text import BLANK, Vocabulary
 
 
 class GreedyDecoder:
@@ -15,6 +17,10 @@ class GreedyDecoder:
 
     name = "greedy"
     language_model: str | None = None
+
+    def for_vocabulary(self, vocabulary: Vocabulary) -> Self:
+        """Itself: labels are all it knows."""
+        return self
 
     def decode(self, log_probs: Tensor) -> Decoded:
         """Decode one utterance `(S, V)`."""

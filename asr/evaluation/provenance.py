@@ -5,7 +5,10 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("torch", "torchaudio", "lightning", "numpy", "soundfile", "jiwer")
+_PACKAGES = (
+    *("torch", "torchaudio", "lightning", "numpy", "soundfile", "jiwer"),
+    "ctc-beam-decoder",  # an extra
+)
 
 
 def commit(folder: Path = Path(__file__).parent) -> str:

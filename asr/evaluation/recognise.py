@@ -3,17 +3,20 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from asr.checkpoint import TrainedModel
 from asr.data.manifest import Utterance, missing_audio
 from asr.data.sampler import plan_batches
-from asr.decoding.decoder import Decoded, Decoder
+from asr.decoding.decoder import Decoded, Decoder, Word
 from asr.errors import InputError
 from asr.evaluation.forward import log_probabilities, text_of, utterance_features
+from asr.evaluation.long_audio import samples_per_output_frame
 from asr.evaluation.result import Hypothesis
 
 _SHOWN = 20  # utterances named in a message; it counts all of them
@@ -50,14 +53,16 @@ def recognise(
             or the model's log-probabilities are not finite.
     """
     _refuse_unreadable([(utterance.id, "no such file") for utterance in missing_audio(utterances)])
+    bound = decoder.for_vocabulary(trained.vocabulary)  # loads a language model: not timed
     started = time.perf_counter()
-    decoded = _decode(trained, utterances, decoder, batch, batch_seconds)
+    decoded = _decode(trained, utterances, bound, batch, batch_seconds)
     texts = [text_of(trained, decoded[index]) for index in range(len(utterances))]
     elapsed = time.perf_counter() - started
     references = [trained.normaliser(utterance.text) for utterance in utterances]
     unknown: Counter[str] = Counter()
     for reference in references:
         unknown.update(trained.vocabulary.unknown(reference))
+    frame_seconds = samples_per_output_frame(trained) / trained.features.sample_rate
     hypotheses = [
         Hypothesis(
             id=utterance.id,
@@ -66,10 +71,30 @@ def recognise(
             seconds=utterance.seconds,
             speaker=utterance.speaker,
             score=decoded[index].score,
+            words=timed(decoded[index].words, frame_seconds, utterance.seconds),
         )
         for index, utterance in enumerate(utterances)
     ]
     return Recognition(hypotheses, elapsed, unknown)
+
+
+def timed(
+    words: Sequence[Word] | None, frame_seconds: float, seconds: float
+) -> list[list[Any]] | None:
+    """Words as results hold them: itself, start and end in seconds, confidence.
+
+    Args:
+        words: with times in output frames; None stays None.
+        frame_seconds: from one output frame to the next.
+        seconds: of the audio, which the last frame may be padded beyond.
+    """
+    if words is None:
+        return None
+    rows: list[list[Any]] = []
+    for word in words:
+        start, end = (min(frame * frame_seconds, seconds) for frame in (word.start, word.stop))
+        rows.append([word.text, round(start, 3), round(end, 3), round(word.confidence, 4)])
+    return rows
 
 
 def _decode(
@@ -81,6 +106,20 @@ def _decode(
 ) -> dict[int, Decoded]:
     """The best reading of every utterance, by its index."""
     decoded: dict[int, Decoded] = {}
+    for indices, log_probs, frames in emissions(trained, utterances, batch, batch_seconds):
+        decoded.update(zip(indices, decoder.decode_batch(log_probs, frames), strict=True))
+    _refuse_not_finite([utterances[i].id for i, d in decoded.items() if not math.isfinite(d.score)])
+    return decoded
+
+
+def emissions(
+    trained: TrainedModel, utterances: Sequence[Utterance], batch: int, batch_seconds: float
+) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+    """Batches: indices of utterances, log-probabilities `(S, B, V)`, output frames `(B,)`.
+
+    Raises:
+        InputError: some audio cannot be read: after the last batch, all of it is counted.
+    """
     unreadable: list[tuple[str, str]] = []
     for indices in _plan(trained, utterances, batch, batch_seconds):
         features = {}
@@ -91,11 +130,8 @@ def _decode(
                 unreadable.append((utterances[index].id, error.parts[2]))
         # After the first bad file only the reading goes on, so that all of them get named.
         if not unreadable:
-            log_probs, frames = log_probabilities(trained, list(features.values()))
-            decoded.update(zip(features, decoder.decode_batch(log_probs, frames), strict=True))
+            yield list(features), *log_probabilities(trained, list(features.values()))
     _refuse_unreadable(unreadable)
-    _refuse_not_finite([utterances[i].id for i, d in decoded.items() if not math.isfinite(d.score)])
-    return decoded
 
 
 def _plan(

@@ -6,6 +6,7 @@ import typing
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from asr.errors import InputError
 from asr.files import atomic_write
@@ -25,6 +26,8 @@ class Hypothesis:
     seconds: float  # of audio
     speaker: str
     score: float  # the decoder's
+    # Of each word: itself, start and end in seconds, confidence; None from greedy decoding.
+    words: list[list[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,8 @@ class SpeechModule(lightning.LightningModule):
         super().__init__()
         self.model = trained.model
         self.trained, self.blueprint = trained, blueprint
-        self.make_optimizer, self.schedule, self.decoder = optimizer, schedule, decoder
+        self.make_optimizer, self.schedule = optimizer, schedule
+        self.decoder = decoder.for_vocabulary(trained.vocabulary)
         self.pruner = pruner
         self.update: Update | None = None  # the masks' last one
         self.total_steps, self.epochs = total_steps, epochs
