@@ -1,0 +1,188 @@
+"""Language model weight and word bonus by validation WER.
+
+    python -m asr.evaluation.tune_decoding RUN --manifest validation.jsonl --language-model lm.arpa
+
+The model runs once; each pair of a grid decodes what it gave. The best pair has the fewest word
+errors, then the fewest character errors, then the smaller numbers.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from asr.arguments import count, positive_seconds
+from asr.checkpoint import TrainedModel, load_trained
+from asr.data.manifest import read_manifest
+from asr.decoding.beam import BeamDecoder
+from asr.decoding.decoder import Decoder
+from asr.decoding.greedy import GreedyDecoder
+from asr.errors import InputError, report_input_errors
+from asr.evaluation.error_rate import character_counts, pool, word_counts
+from asr.evaluation.forward import move, text_of
+from asr.evaluation.recognise import emissions
+from asr.evaluation.run import Run, read_run
+from asr.files import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A setting and its error rates on the validation split."""
+
+    language_model_weight: float
+    word_bonus: float
+    wer: float
+    cer: float
+
+
+def tune(
+    trained: TrainedModel,
+    log_probs: Sequence[Tensor],
+    references: Sequence[str],
+    settings: argparse.Namespace,
+) -> Iterator[Trial]:
+    """Decode with each pair of weight and bonus.
+
+    Args:
+        trained: whose vocabulary it is.
+        log_probs: `(S, V)` of each utterance.
+        references: normalised.
+        settings: the command's.
+    """
+    for weight, bonus in itertools.product(settings.weights, settings.bonuses):
+        decoder = BeamDecoder(
+            beam=settings.beam,
+            prefix_threshold=settings.prefix_threshold,
+            label_threshold=settings.label_threshold,
+            language_model=settings.language_model,
+            language_model_weight=weight,
+            word_bonus=bonus,
+            unknown_word_score=settings.unknown_word_score,
+            lexicon=settings.lexicon,
+            hot_words=(),
+            hot_word_weight=0.0,
+        )
+        yield Trial(weight, bonus, *error_rates(trained, log_probs, references, decoder))
+
+
+def error_rates(
+    trained: TrainedModel, log_probs: Sequence[Tensor], references: Sequence[str], decoder: Decoder
+) -> tuple[float, float]:
+    """WER and CER of a decoder, from pooled counts."""
+    bound = decoder.for_vocabulary(trained.vocabulary)
+    texts = [text_of(trained, bound.decode(one)) for one in log_probs]
+    words, characters = word_counts(references, texts), character_counts(references, texts)
+    return pool(words).rate, pool(characters).rate
+
+
+def refuse_test_set(run: Run, manifest: Path) -> None:
+    """Raise InputError if a manifest is one of the run's own test sets, by content."""
+    digest = sha256(manifest) if manifest.is_file() else ""
+    for test in run.test:
+        if test.is_file() and sha256(test) == digest:
+            raise InputError(
+                str(manifest),
+                expected="a validation split",
+                got=f"what the run is tested on, {test}",
+                remedy="What is tuned on a test set says nothing about new speech: give another.",
+            )
+
+
+@report_input_errors
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print all trials, the best, and how to score with it."""
+    given = _parser().parse_args(arguments)
+    run, manifest = read_run(given.run), Path(given.manifest)
+    refuse_test_set(run, manifest)
+    utterances = read_manifest(manifest)
+    trained = load_trained(given.run)
+    move(trained, given.device)
+    log_probs: dict[int, Tensor] = {}
+    for indices, batch, frames in emissions(trained, utterances, given.batch, given.batch_seconds):
+        for place, (index, length) in enumerate(zip(indices, frames.tolist(), strict=True)):
+            log_probs[index] = batch[:length, place].cpu().clone()
+    in_order = [log_probs[index] for index in range(len(utterances))]
+    references = [trained.normaliser(utterance.text) for utterance in utterances]
+    greedy = error_rates(trained, in_order, references, GreedyDecoder())
+    trials = list(tune(trained, in_order, references, given))
+    best = min(trials, key=lambda t: (t.wer, t.cer, t.language_model_weight, t.word_bonus))
+    if given.json:
+        rows = {"greedy_wer": greedy[0], "best": asdict(best), "trials": [*map(asdict, trials)]}
+        print(json.dumps(rows))
+        return
+    table = Table()
+    for heading in ("language model weight", "word bonus", "WER %", "CER %"):
+        table.add_column(heading, justify="right")
+    table.add_row("greedy", "", *(f"{100 * rate:.2f}" for rate in greedy))
+    for trial in trials:
+        rates = (f"{100 * rate:.2f}" for rate in (trial.wer, trial.cer))
+        mark = " *" if trial is best else ""
+        table.add_row(f"{trial.language_model_weight:g}", f"{trial.word_bonus:g}{mark}", *rates)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    for name, option, value, values in (
+        ("weight", "weights", best.language_model_weight, given.weights),
+        ("bonus", "bonuses", best.word_bonus, given.bonuses),
+    ):
+        if len(values) > 1 and value in (min(values), max(values)):
+            print(f"note: the best {name} is at the edge of those tried: widen --{option}")
+    print(_overrides(given, best))
+
+
+def _overrides(given: argparse.Namespace, best: Trial) -> str:
+    """The command that scores with the best setting."""
+    chosen = {
+        "beam": given.beam,
+        "prefix_threshold": given.prefix_threshold,
+        "label_threshold": given.label_threshold,
+        "language_model": given.language_model,
+        "language_model_weight": best.language_model_weight,
+        "word_bonus": best.word_bonus,
+        "unknown_word_score": given.unknown_word_score,
+        "lexicon": given.lexicon,
+    }
+    set_here = {
+        name: value
+        for name, value in chosen.items()
+        if name in ("language_model", "language_model_weight", "word_bonus")
+        or value != _parser().get_default(name)
+    }
+    keys = " ".join(f"decoding.{name}={value}" for name, value in set_here.items())
+    return f"python evaluate.py runs=[{given.run}] decoding=beam {keys}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m asr.evaluation.tune_decoding",
+        description="Choose language model weight and word bonus on a validation split.",
+    )
+    parser.add_argument("run", metavar="RUN", help="run folder")
+    parser.add_argument("--manifest", required=True, help="validation split; no test set")
+    parser.add_argument("--language-model", required=True, metavar="FILE", help="ARPA or KenLM")
+    parser.add_argument("--lexicon", metavar="FILE", help="a word a line")
+    parser.add_argument(
+        "--weights", type=float, nargs="+", default=[0.2, 0.4, 0.6, 0.8, 1.0, 1.3], metavar="W"
+    )
+    parser.add_argument(
+        "--bonuses", type=float, nargs="+", default=[0.0, 1.0, 2.0, 3.0], metavar="B"
+    )
+    # As in conf/decoding/beam.yaml.
+    parser.add_argument("--beam", type=count, default=100)
+    parser.add_argument("--prefix-threshold", type=float, default=-10.0)
+    parser.add_argument("--label-threshold", type=float, default=-5.0)
+    parser.add_argument("--unknown-word-score", type=float, default=-10.0)
+    parser.add_argument("--batch", type=count, default=16, help="utterances (%(default)s)")
+    parser.add_argument("--batch-seconds", type=positive_seconds, default=320.0)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
