@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,21 +22,33 @@ class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """One library for each instruction set, beside its source."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
-        if compiler is None or sys.platform == "win32":
+        compiler = shlex.split(os.environ.get("CXX", "")) or _first("g++", "c++")
+        core = Path(self.root) / "asr" / "inference" / "core"
+        # A library of an older source must not outlive it.
+        for library in core.glob("*.so"):
+            library.unlink()
+        if not compiler or sys.platform == "win32":
             self.app.display_warning("No C++ compiler: inference will run in numpy, slowly.")
             return
-        core = Path(self.root) / "asr" / "inference" / "core"
+        source = core / "block_sparse.cpp"
         x86 = platform.machine() in {"x86_64", "AMD64"}
         for name, flags in {"portable": [], **(X86 if x86 else {})}.items():
             library = core / f"block_sparse_{name}.so"
-            command = [compiler, *FLAGS, *flags, str(core / "block_sparse.cpp"), "-o"]
             partial = library.with_suffix(".partial")
-            done = subprocess.run([*command, str(partial)], capture_output=True, text=True)
-            if done.returncode:
-                self.app.display_warning(f"The {name} kernel was not built:\n{done.stderr}")
+            command = [*compiler, *FLAGS, *flags, str(source), "-o", str(partial)]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True)
+                reason = done.stderr if done.returncode else ""
+            except OSError as error:
+                reason = str(error)
+            if not partial.is_file():
+                self.app.display_warning(f"The {name} kernel was not built:\n{reason}")
                 continue
             partial.replace(library)
             build_data["artifacts"].append(f"/asr/inference/core/{library.name}")
             build_data["pure_python"] = False
             build_data["infer_tag"] = True
+
+
+def _first(*names: str) -> list[str]:
+    return next(([found] for name in names if (found := shutil.which(name))), [])

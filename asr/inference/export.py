@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,11 +25,17 @@ from asr.inference.model import Linear, Model
 from asr.inference.model_file import model_bytes, model_from_bytes
 from asr.inference.recogniser import Recogniser
 from asr.inference.size import FileSize, MatrixSize, file_size, matrix_sizes
-from asr.inference.source_run import Piece, audio, first_pieces, provenance
+from asr.inference.source_run import (
+    CHECKED,
+    TOLERANCE,
+    Piece,
+    audio,
+    first_pieces,
+    provenance,
+    require_writable,
+)
 
 WEIGHTS = ("fp32", "fp16", "int8")
-TOLERANCE = 1e-4  # of log-probabilities, between torch and an fp32 file
-_CHECKED = 16  # utterances whose log-probabilities are compared
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ def export(
     Raises:
         InputError: the run cannot be represented, or the file computes something else.
     """
+    require_writable(out)
     trained = load_trained(run)
     model = rounded(folded(trained, provenance(Path(run), trained, weights)), weights)
     data = model_bytes(model)
@@ -78,7 +86,8 @@ def export(
     recogniser = Recogniser(model_from_bytes(data, str(out)))
     check = _check(trained, recogniser, Path(run), manifest)
     # Smaller weights are a choice of the user's: their difference is reported, not judged.
-    if not (check.largest_difference <= TOLERANCE or weights != "fp32"):
+    largest = TOLERANCE if weights == "fp32" else math.inf
+    if not check.largest_difference <= largest or math.isinf(check.largest_difference):
         raise InputError(
             str(run),
             expected=f"the same log-probabilities within {TOLERANCE:g}",
@@ -118,7 +127,7 @@ def rounded(model: Model, weights: str) -> Model:
 def _check(
     trained: TrainedModel, recogniser: Recogniser, run: Path, manifest: str | Path | None
 ) -> Check:
-    speech, first = first_pieces(run, manifest, _CHECKED)
+    speech, first = first_pieces(run, manifest, CHECKED)
     worst = _largest_difference(trained, recogniser, first)
     check = Check(speech, len(first), worst)
     if manifest is None:
@@ -157,7 +166,8 @@ def _largest_difference(
 
 
 def _show(exported: Exported) -> None:
-    console = Console()
+    # Into a file or a pipe there is no width to keep to.
+    console = Console(width=None if sys.stdout.isatty() else 160)
     if exported.matrices:
         table = Table(
             Column("matrix", overflow="fold"),

@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+import warnings
 from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
@@ -50,11 +51,19 @@ def available() -> tuple[str, ...]:
 
 @cache
 def open_library(instruction_set: str) -> Any:
-    """The library, or None where it was not built."""
+    """The library, or None where it was not built or cannot be loaded."""
     path = library_path(instruction_set)
     if not path.is_file():
         return None
-    library = ctypes.CDLL(str(path))
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:  # built for another machine, or damaged
+        warnings.warn(
+            f"{path} cannot be loaded ({error}). Install again: pip install -e . rebuilds it.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
     sizes = (library.block_sparse_packed_size(), library.block_sparse_layer_size())
     if sizes != (ctypes.sizeof(PackedStruct), ctypes.sizeof(LayerStruct)):
         raise InputError(

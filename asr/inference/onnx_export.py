@@ -18,10 +18,14 @@ from asr.files import atomic_write
 from asr.inference.folding import folded
 from asr.inference.onnx_graph import INPUTS, onnx_model
 from asr.inference.onnx_layers import import_onnx, session
-from asr.inference.source_run import Piece, first_pieces, provenance
-
-TOLERANCE = 1e-4  # of log-probabilities, between torch and onnxruntime
-_CHECKED = 16  # utterances whose log-probabilities are compared
+from asr.inference.source_run import (
+    CHECKED,
+    TOLERANCE,
+    Piece,
+    first_pieces,
+    provenance,
+    require_writable,
+)
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,12 @@ def export_onnx(
         InputError: onnx or onnxruntime is not installed, the run cannot be represented, or the
             file computes something else.
     """
+    require_writable(out)
     trained = load_trained(run)
     made = onnx_model(folded(trained, provenance(Path(run), trained, "fp32")))
     import_onnx().checker.check_model(made, full_check=True)
     data: bytes = made.SerializeToString()
-    speech, pieces = first_pieces(Path(run), manifest, _CHECKED)
+    speech, pieces = first_pieces(Path(run), manifest, CHECKED)
     worst = largest_difference(trained, data, pieces)
     if not worst <= TOLERANCE:
         raise InputError(

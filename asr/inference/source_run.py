@@ -1,6 +1,7 @@
 """What an export says of the run that it is made from, and speech to check it on."""
 
 import json
+import os
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from numpy.typing import NDArray
 from asr.audio import read
 from asr.checkpoint import TrainedModel, checkpoint_of
 from asr.data.manifest import Utterance, read_manifest
+from asr.errors import InputError
 from asr.evaluation.result import RESULT
 from asr.evaluation.run import read_run
 
 Piece = tuple[NDArray, int]  # samples (N,), and their rate in Hz
+TOLERANCE = 1e-4  # of log-probabilities, between torch and what was exported in fp32
+CHECKED = 16  # utterances whose log-probabilities are compared
 _NOISE_SECONDS = 3.0
 
 
@@ -68,3 +72,20 @@ def _sparsity(trained: TrainedModel) -> float:
     pruned = [named[name] for name in trained.sparsity.pruned]
     total = sum(weight.numel() for weight in pruned)
     return 1 - sum(int(torch.count_nonzero(w)) for w in pruned) / total if total else 0.0
+
+
+def require_writable(out: str | Path) -> None:
+    """Raise InputError where `out` cannot be written, before the minutes of work behind it."""
+    path = Path(out).absolute()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(path.parent, os.W_OK) else "no permission to write there"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason or path.is_dir():
+        raise InputError(
+            str(out),
+            expected="the path of a file that can be written",
+            got=reason or "a folder",
+            remedy="Name another file.",
+        )

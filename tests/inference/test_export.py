@@ -155,6 +155,13 @@ def test_an_export_that_computes_something_else_is_not_written(tmp_path, monkeyp
     assert not (tmp_path / "out").exists()
 
 
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file" / "out", tmp_path):
+        with pytest.raises(InputError, match="can be written"):
+            export(tmp_path / "no run", out)
+
+
 def test_inference_imports_no_torch(tmp_path):
     path = tmp_path / "model.safetensors"
     write_model(path, folded(pruned(), {}))

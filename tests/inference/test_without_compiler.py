@@ -37,7 +37,7 @@ def built(root: Path, monkeypatch) -> tuple[dict, list[str]]:
     """The build hook on a copy of what it needs: the build's data, and the warnings shown."""
     hatchling = pytest.importorskip("hatchling.builders.hooks.plugin.interface")
     core = root / "asr" / "inference" / "core"
-    core.mkdir(parents=True)
+    core.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "asr/inference/core/block_sparse.cpp", core)
     monkeypatch.syspath_prepend(str(ROOT))
     monkeypatch.delitem(sys.modules, "hatch_build", raising=False)
@@ -60,11 +60,28 @@ def test_an_install_without_a_compiler_goes_on(monkeypatch, tmp_path):
     assert "No C++ compiler" in warnings[0]
 
 
-def test_a_compiler_that_fails_is_told_and_the_install_goes_on(monkeypatch, tmp_path):
-    monkeypatch.setenv("CXX", "false")
+@pytest.mark.parametrize("compiler", ["false", "/nonexistent/g++", "true --fast"])
+def test_a_compiler_that_fails_is_told_and_the_install_goes_on(compiler, monkeypatch, tmp_path):
+    monkeypatch.setenv("CXX", compiler)
+    stale = tmp_path / "asr/inference/core/block_sparse_portable.so"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"of an older source")
     data, warnings = built(tmp_path, monkeypatch)
     assert data == {"artifacts": []}
+    assert warnings
     assert all("was not built" in warning for warning in warnings)
+    assert not stale.exists()
+
+
+def test_a_library_of_another_machine_is_told_and_numpy_runs(monkeypatch, tmp_path):
+    (tmp_path / "portable").write_bytes(b"\x7fELF of another machine")
+    monkeypatch.setattr(library, "library_path", lambda name: tmp_path / name)
+    library.open_library.cache_clear()
+    try:
+        with pytest.warns(RuntimeWarning, match="cannot be loaded"):
+            assert library.available() == ()
+    finally:
+        library.open_library.cache_clear()
 
 
 @pytest.mark.flow

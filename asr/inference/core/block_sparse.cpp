@@ -20,7 +20,6 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -826,7 +825,7 @@ template <int C> void run_divided(const Layer& layer, const Sequences& s, int b,
         }
         if (go > 0) run_share<C>(layer, s, b, shares[k], h, cell, barrier);
       });
-  } catch (const std::system_error&) {
+  } catch (...) {  // no thread, or no memory for one
     say(-1);
     for (std::thread& other : others) other.join();
     return run_alone<C>(layer, s, b);
@@ -877,14 +876,15 @@ void run(const Layer& layer, const Sequences& s, int batch, int threads) {
 
 extern "C" {
 
-// 0 portable, 1 AVX2 with FMA and F16C, 2 AVX-512 (F, BW, DQ, VL): what this processor has.
+// 0 portable, 1 AVX2 with FMA and F16C, 2 AVX-512 (F, BW, CD, DQ, VL): what this processor has.
 int32_t block_sparse_processor() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("bmi2");
+                    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512cd");
   return avx2 && avx512 ? 2 : avx2 ? 1 : 0;
 #else
   return 0;
@@ -926,7 +926,7 @@ int32_t block_sparse_multiply(const Packed* panel, const Packed* lanes, const fl
     scatter(out.data(), kColumns, panel->rows, to, kColumns);
   }
   return 0;
-} catch (const std::bad_alloc&) {
+} catch (...) {  // nothing may leave through a C interface
   return 1;
 }
 
@@ -949,7 +949,7 @@ int32_t block_sparse_convolve(const Packed* panel, const float* bias, const int6
       }
     }
   return 0;
-} catch (const std::bad_alloc&) {
+} catch (...) {  // nothing may leave through a C interface
   return 1;
 }
 
@@ -967,7 +967,7 @@ int32_t block_sparse_recur(const Layer* layer, const float* x, int64_t x_time, i
     default: run<kClippedRelu>(*layer, s, batch, threads); break;
   }
   return 0;
-} catch (const std::bad_alloc&) {
+} catch (...) {  // nothing may leave through a C interface
   return 1;
 }
 
