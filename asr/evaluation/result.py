@@ -1,6 +1,7 @@
 """One model on one test set: the flat record that tables are made from, and its two files."""
 
 import json
+import sys
 import types
 import typing
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from asr.files import atomic_write
 SCHEMA = 1
 RESULT = "result.json"
 HYPOTHESES = "hypotheses.jsonl"
+_SHOWN = 200  # characters of a wrong value
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def read_result(path: str | Path) -> Result:
     """Read `result.json`; raises InputError on another schema, a wrong field or damage."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _error(path, f"{type(error).__name__}: {error}") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         schema = content.get("schema") if isinstance(content, dict) else None
@@ -97,33 +99,83 @@ def read_result(path: str | Path) -> Result:
     wrong = sorted({field.name for field in fields(Result)} ^ set(content))
     if wrong:
         raise _error(path, f"fields missing or unknown: {', '.join(wrong)}")
-    kinds = typing.get_type_hints(Result)
-    for name, value in content.items():
-        if not _fits(value, kinds[name]):
-            raise _error(path, f"{name} = {value!r}")
+    if (unfit := _unfit(content, _OF_RESULTS)) is not None:
+        raise _error(path, unfit)
     return Result(**content)
 
 
 def read_hypotheses(path: str | Path) -> list[Hypothesis]:
-    """Read `hypotheses.jsonl`."""
+    """Read `hypotheses.jsonl`; raises InputError on damage, a field too many, few or wrong."""
+    heard: list[Hypothesis] = []
     try:
         with open(path, encoding="utf-8") as file:
-            return [Hypothesis(**json.loads(line)) for line in file]
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            str(path),
-            expected="hypotheses as evaluate.py writes them",
-            got=f"{type(error).__name__}: {error}",
-            remedy="Score the run again.",
-        ) from error
+            for line in file:
+                content = json.loads(line)
+                one = Hypothesis(**content)
+                if (unfit := _unfit(content, _OF_HYPOTHESES)) is not None:
+                    raise ValueError(unfit)
+                heard.append(one)
+    except OSError as error:
+        raise _not_heard(path, f"{type(error).__name__}: {error}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        wrong = f"{type(error).__name__}: {error} after {len(heard)} good lines"
+        raise _not_heard(path, wrong) from error
+    return heard
 
 
-def _fits(value: object, kind: object) -> bool:
-    if isinstance(kind, types.UnionType):
-        return any(_fits(value, one) for one in typing.get_args(kind))
-    if kind is float:  # JSON may hold 0 for 0.0
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is kind
+def _not_heard(path: str | Path, got: str) -> InputError:
+    return InputError(
+        str(path),
+        expected="hypotheses as evaluate.py writes them",
+        got=got,
+        remedy="Score the run again.",
+    )
+
+
+_Kinds = dict[str, tuple[Any, ...]]
+
+
+def _kinds(record: type) -> _Kinds:
+    """The types that each field may have, found once: there are hundreds of thousands of lines."""
+    return {
+        name: typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        for name, hint in typing.get_type_hints(record).items()
+    }
+
+
+_OF_RESULTS, _OF_HYPOTHESES = _kinds(Result), _kinds(Hypothesis)
+
+
+def _unfit(content: dict[str, Any], kinds: _Kinds) -> str | None:
+    """The first field whose value cannot be used, with the value; None if all can."""
+    for name, value in content.items():
+        for kind in kinds[name]:
+            if _fits(value, kind):
+                break
+        else:
+            return f"{name} = {value!r}"[:_SHOWN]
+    return None
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind is str:
+        return type(value) is str and (value.isascii() or _is_unicode(value))
+    if kind is float:  # JSON may hold 0 for 0.0; Python reads NaN and Infinity too
+        return type(value) in (float, int) and abs(value) <= sys.float_info.max
+    if kind is int:
+        return type(value) is int and abs(value) < 1 << 63
+    if isinstance(kind, types.GenericAlias):
+        return type(value) is list and all(_fits(one, kind.__args__[0]) for one in value)
+    return kind is Any or type(value) is kind
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written to a file: JSON may hold halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _error(path: str | Path, got: str) -> InputError:

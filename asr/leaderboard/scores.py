@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from asr.errors import InputError
 from asr.evaluation.result import HYPOTHESES
 from asr.leaderboard.reading import Located
-from asr.statistics.bootstrap import Interval, bootstrap
-from asr.statistics.comparison import Unit, counts, refuse_unpaired
+from asr.statistics.bootstrap import Interval
+from asr.statistics.comparison import Unit, compare, counts
 from asr.statistics.interval import error_rate_interval, speaker_clusters
 from asr.statistics.system import System, read_systems
 
 UNITS: tuple[Unit, Unit] = ("words", "characters")
-RESAMPLES, SEED = 2000, 0  # as `compare` has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +73,8 @@ def difference(
         base = _pooled(dense_seeds, unit)
         gap = _pooled(seeds, unit) - base
         return Difference(_bare(gap), _bare(gap / base if base else math.nan), math.nan)
-    # What `compare` does, less the alignments for its second p: those take most of the time.
-    refuse_unpaired(dense, system)
-    (base_errors, lengths), (errors, _) = counts(dense, unit), counts(system, unit)
-    found = bootstrap(errors - base_errors, lengths, RESAMPLES, SEED)
-    relative = bootstrap(errors - base_errors, base_errors, RESAMPLES, SEED)
-    return Difference(found.symmetric_interval(), relative.symmetric_interval(), found.p())
+    found = compare(dense, system, unit=unit)
+    return Difference(found.difference, found.relative, found.p)
 
 
 def _pooled(seeds: Sequence[Located], unit: Unit) -> float:

@@ -14,8 +14,11 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+RESAMPLES, SEED = 2000, 0  # of everything this project prints: equal draws wherever N is equal
+
 _COUNTED = 10  # resamples beyond a value: fewer are too few to count a tail by
-_NOTHING = 1e-9  # of the standard error: a spread below it is rounding
+_NOTHING = 1e-9  # of the standard error, or of the values: what is below it is rounding
+_CANCELLED = 1e-12  # of the sum of squares that cancels: what is left below it is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,24 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """A ratio with its standard error, and the t of each resample."""
+    """A ratio with its standard error, and the t of each resample.
+
+    Without any spread nothing is known of the ratio elsewhere, however many units agree: there
+    are no t, hence no interval.
+    """
 
     estimate: float
     error: float  # standard
     t: NDArray[np.float64]  # (resamples,), or none where nothing can be said
+    differing: int  # units drawn whose value is not 0
 
     def interval(self, level: float = 0.95) -> Interval:
-        """Equal-tailed: for rates, whose distribution leans to one side."""
+        """Equal-tailed: for rates, whose distribution leans to one side.
+
+        0 to 0 for a rate of 0, which has no spread to draw from.
+        """
+        if self.error == 0 and self.estimate == 0:
+            return Interval(0.0, 0.0, 0.0, level)
         if not len(self.t):
             return Interval(self.estimate, math.nan, math.nan, level)
         low, high = np.quantile(self.t, [(1 - level) / 2, (1 + level) / 2])
@@ -52,12 +65,18 @@ class Bootstrap:
         return Interval(self.estimate, self.estimate - half, self.estimate + half, level)
 
     def p(self) -> float:
-        """Two-sided p of a truth of 0: below 0.05 where 0 is outside the symmetric interval."""
-        if self.estimate == 0 or not len(self.t):
+        """Two-sided p of a truth of 0: below 0.05 where 0 is outside the symmetric interval.
+
+        Never below that of the exact sign test where all units that differ do so in one
+        direction, 2 * 0.5**n: so few as five of them show nothing at 5 %, whatever their spread.
+        """
+        sign_test = min(1.0, 2 * 0.5**self.differing)
+        if self.estimate == 0 or not (self.error == 0 or len(self.t)):
             return 1.0
         if self.error == 0:  # the same deviation everywhere
-            return 0.0
-        return _share_beyond(np.sort(-np.abs(self.t)), -abs(self.estimate / self.error))
+            return sign_test
+        beyond = _share_beyond(np.sort(-np.abs(self.t)), -abs(self.estimate / self.error))
+        return max(sign_test, beyond)
 
     def p_below(self) -> float:
         """One-sided p of a truth of 0 or more: small where the estimate is well below 0."""
@@ -67,35 +86,35 @@ class Bootstrap:
 def bootstrap(
     values: NDArray[np.float64], lengths: NDArray[np.float64], resamples: int, seed: int
 ) -> Bootstrap:
-    """Bootstrap the sum of values by the sum of lengths, both `(N,)`.
+    """Bootstrap the sum of values by the sum of lengths, both `(N,)`, of N units drawn.
 
     A resample that has no spread (as where it drew no error) has no t; it counts as the most
     extreme of the others.
     """
-    total = float(lengths.sum())
+    total, differing, none = float(lengths.sum()), np.count_nonzero(values), np.zeros(0)
     if not total:
-        return Bootstrap(math.nan, math.nan, np.zeros(0))
+        return Bootstrap(math.nan, math.nan, none, differing)
     estimate = float(values.sum()) / total
     if len(values) < 2:
-        return Bootstrap(estimate, math.nan, np.zeros(0))
+        return Bootstrap(estimate, math.nan, none, differing)
     residual = values - estimate * lengths
     error = math.sqrt(float(residual @ residual)) / total
     if error * total <= _NOTHING * math.sqrt(float(values @ values)):
-        return Bootstrap(estimate, 0.0, np.zeros(resamples))
+        return Bootstrap(estimate, 0.0, none, differing)
     terms = np.stack([residual, lengths, residual**2, residual * lengths, lengths**2], axis=1)
     sums = resampling_weights(len(values), resamples, seed) @ terms
     sums = sums[sums[:, 1] > 0]  # some reference that is not empty was drawn
     drawn = sums[:, 1]
     deviation = sums[:, 0] / drawn
     squares = sums[:, 2] - 2 * deviation * sums[:, 3] + deviation**2 * sums[:, 4]
-    spread = np.sqrt(np.maximum(squares, 0)) / drawn
-    usable = spread > _NOTHING * error
-    t = deviation[usable] / spread[usable]
-    if not len(t):
-        return Bootstrap(estimate, error, t)
+    # Squares that are 0 come out as the rounding of what cancelled, and their root is no spread.
+    usable = squares > _CANCELLED * float(residual @ residual)
+    t = deviation[usable] * drawn[usable] / np.sqrt(squares[usable])
+    if np.abs(t).max(initial=0) < _NOTHING:  # as with two units of one length
+        return Bootstrap(estimate, error, none, differing)
     rest = deviation[~usable]
     rest = np.where(np.abs(rest) > _NOTHING * error, np.sign(rest), 0) * np.abs(t).max()
-    return Bootstrap(estimate, error, np.concatenate([t, rest]))
+    return Bootstrap(estimate, error, np.concatenate([t, rest]), differing)
 
 
 @lru_cache(maxsize=4)

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.errors import InputError
-from asr.statistics.bootstrap import Interval, bootstrap
+from asr.statistics.bootstrap import RESAMPLES, SEED, Interval, bootstrap
 from asr.statistics.interval import by_cluster, speaker_clusters
 from asr.statistics.mapsswe import matched_pairs_p, segment_errors
 from asr.statistics.power import utterances_needed
 from asr.statistics.system import System
 
 Unit = Literal["words", "characters"]
+Drawn = Literal["utterances", "speakers"]
 ALPHA = 0.05
 
 
@@ -24,19 +25,32 @@ ALPHA = 0.05
 class Comparison:
     """System b beside system a, on the same utterances.
 
-    What needs alignments, which take most of the time, is worked out when it is asked for.
+    Whole speakers are drawn where at least 20 are named, utterances elsewhere: what a system finds
+    hard in a speaker it finds hard in all of that speaker's utterances, which are no further
+    evidence of a difference on other speakers. What needs alignments, which take most of the
+    time, is worked out when it is asked for.
     """
 
     a: System = field(repr=False)
     b: System = field(repr=False)
     unit: Unit
+    drawn: Drawn  # by `difference`, `relative`, `p` and the non-inferiority test
     difference: Interval  # of rates, b - a
     relative: Interval  # (b - a) / a; NaN where a has no errors
     p: float  # paired bootstrap, two-sided
-    p_utterances: float  # matched pairs by utterances, whose errors may depend on each other
-    difference_by_speaker: Interval | None  # speakers drawn; None with fewer than 20
     resamples: int
     seed: int
+
+    @cached_property
+    def difference_by_utterance(self) -> Interval:
+        """The difference where utterances are drawn, whoever speaks them."""
+        values, lengths = _excess(self.a, self.b, self.unit, 0.0)
+        return bootstrap(values, lengths, self.resamples, self.seed).symmetric_interval()
+
+    @property
+    def p_utterances(self) -> float:
+        """Two-sided p of matched pairs by utterances, whose errors may depend on each other."""
+        return matched_pairs_p(counts(self.a, self.unit)[0], counts(self.b, self.unit)[0])
 
     @cached_property
     def segment_errors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -60,21 +74,27 @@ class Comparison:
     def utterances_needed(self) -> int | None:
         """Utterances to show such a difference with 80 % power at 5 %.
 
-        None where this set shows it already, or where there is no difference.
+        Where speakers are drawn, of more speakers with as many utterances each as here. None
+        where this set shows it already, or where there is no difference.
         """
         if self.p < ALPHA:
             return None
-        return utterances_needed(*self._excess(0.0))
+        return self._utterances(utterances_needed(*self._drawn_excess(0.0)))
 
     def utterances_for(self, margin: float) -> int | None:
         """Utterances to show b within `margin` of a with 80 % power, were the rates as seen.
 
-        None where this set shows it already, or where b's rate is beyond the margin.
+        Of more speakers where speakers are drawn. None where this set shows it already, or where
+        b's rate is beyond the margin.
         """
-        excess, lengths = self._excess(margin)
+        excess, lengths = self._drawn_excess(margin)
         if excess.sum() >= 0 or self.non_inferior(margin):
             return None
-        return utterances_needed(excess, lengths)
+        return self._utterances(utterances_needed(excess, lengths))
+
+    def speakers_of(self, utterances: int) -> int:
+        """How many speakers so many utterances would have, each with as many as here."""
+        return math.ceil(utterances * self._units / len(self.a.ids))
 
     def non_inferior(self, margin: float) -> bool:
         """Whether b is shown to be within `margin` (0.05 for 5 % relative) of a.
@@ -86,16 +106,28 @@ class Comparison:
 
     def non_inferiority_p(self, margin: float) -> float:
         """One-sided p of b's rate being (1 + margin) times a's, or more."""
-        return bootstrap(*self._excess(margin), self.resamples, self.seed).p_below()
+        return bootstrap(*self._drawn_excess(margin), self.resamples, self.seed).p_below()
 
-    def _excess(self, margin: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Errors of b less (1 + margin) times those of a, and reference lengths, `(N,)` each."""
-        (errors_a, lengths), (errors_b, _) = counts(self.a, self.unit), counts(self.b, self.unit)
-        return errors_b - (1 + margin) * errors_a, lengths
+    def _drawn_excess(self, margin: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The excess of b beyond the margin and reference lengths of each unit drawn."""
+        values, lengths = _excess(self.a, self.b, self.unit, margin)
+        return by_cluster(values, self._clusters), by_cluster(lengths, self._clusters)
+
+    @cached_property
+    def _clusters(self) -> NDArray[np.int64] | None:
+        return speaker_clusters(self.a.speakers)
+
+    @property
+    def _units(self) -> int:
+        clusters = self._clusters
+        return len(self.a.ids) if clusters is None else int(clusters.max()) + 1
+
+    def _utterances(self, units: int | None) -> int | None:
+        return None if units is None else math.ceil(units * len(self.a.ids) / self._units)
 
 
 def compare(
-    a: System, b: System, *, unit: Unit = "words", resamples: int = 2000, seed: int = 0
+    a: System, b: System, *, unit: Unit = "words", resamples: int = RESAMPLES, seed: int = SEED
 ) -> Comparison:
     """Compare two systems by a paired bootstrap: both are scored on the same draws.
 
@@ -103,21 +135,18 @@ def compare(
         InputError: they were not scored on the same utterances and references.
     """
     refuse_unpaired(a, b)
-    (errors_a, lengths), (errors_b, _) = counts(a, unit), counts(b, unit)
-    gap = bootstrap(errors_b - errors_a, lengths, resamples, seed)
-    by_speaker = None
-    if (clusters := speaker_clusters(a.speakers)) is not None:
-        summed = by_cluster(errors_b - errors_a, clusters), by_cluster(lengths, clusters)
-        by_speaker = bootstrap(*summed, resamples, seed).symmetric_interval()
+    clusters = speaker_clusters(a.speakers)
+    difference, lengths = (by_cluster(one, clusters) for one in _excess(a, b, unit, 0.0))
+    base = by_cluster(counts(a, unit)[0], clusters)
+    gap = bootstrap(difference, lengths, resamples, seed)
     return Comparison(
         a=a,
         b=b,
         unit=unit,
+        drawn="utterances" if clusters is None else "speakers",
         difference=gap.symmetric_interval(),
-        relative=bootstrap(errors_b - errors_a, errors_a, resamples, seed).symmetric_interval(),
+        relative=bootstrap(difference, base, resamples, seed).symmetric_interval(),
         p=gap.p(),
-        p_utterances=matched_pairs_p(errors_a, errors_b),
-        difference_by_speaker=by_speaker,
         resamples=resamples,
         seed=seed,
     )
@@ -128,6 +157,14 @@ def counts(system: System, unit: Unit) -> tuple[NDArray[np.float64], NDArray[np.
     if unit == "words":
         return system.word_errors, system.words
     return system.character_errors, system.characters
+
+
+def _excess(
+    a: System, b: System, unit: Unit, margin: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Errors of b less (1 + margin) times those of a, and reference lengths, `(N,)` each."""
+    (errors_a, lengths), (errors_b, _) = counts(a, unit), counts(b, unit)
+    return errors_b - (1 + margin) * errors_a, lengths
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.statistics.bootstrap import Interval, bootstrap
+from asr.statistics.bootstrap import RESAMPLES, SEED, Interval, bootstrap
 
 __all__ = ["Interval", "by_cluster", "error_rate_interval", "speaker_clusters"]
 
@@ -18,8 +18,8 @@ def error_rate_interval(
     *,
     clusters: NDArray[np.int64] | None = None,
     level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
 ) -> Interval:
     """Interval of a pooled rate, the sum of errors by the sum of lengths.
 
@@ -40,12 +40,15 @@ def error_rate_interval(
 def speaker_clusters(speakers: Sequence[str]) -> NDArray[np.int64] | None:
     """A number for each utterance's speaker, `(N,)`.
 
-    None where they are fewer than 20, or where some utterance has no speaker's name.
+    None where fewer than 20 have a name. An utterance without a name is a cluster of its own
+    beside them: whose it is, nobody knows.
     """
-    names, numbers = np.unique(np.array(speakers, dtype=np.str_), return_inverse=True)
-    if len(names) < MIN_SPEAKERS or "" in names:
+    named, numbers = np.unique(np.array(speakers, dtype=np.str_), return_inverse=True)
+    if np.count_nonzero(named) < MIN_SPEAKERS:
         return None
-    return numbers.astype(np.int64)
+    unnamed = np.flatnonzero(np.array(speakers, dtype=np.str_) == "")
+    numbers[unnamed] = len(named) + np.arange(len(unnamed))
+    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)  # without the number of ""
 
 
 def by_cluster(

@@ -121,9 +121,9 @@ def plain(found: Report) -> dict[str, Any]:
     compared = found.comparison
     content = {key: value for key, value in asdict(found).items() if key != "comparison"}
     content["comparison"] = {
+        "drawn": compared.drawn,
         "difference": asdict(compared.difference),
-        "difference_by_speaker": compared.difference_by_speaker
-        and asdict(compared.difference_by_speaker),
+        "difference_by_utterance": asdict(compared.difference_by_utterance),
         "relative": asdict(compared.relative),
         "p": compared.p,
         "p_mapsswe": compared.p_mapsswe,

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.statistics.bootstrap import Interval, bootstrap
+from asr.statistics.bootstrap import RESAMPLES, SEED, Interval, bootstrap
 from asr.statistics.comparison import Unit, counts, refuse_unpaired
 from asr.statistics.system import System
 
 RARE = 10  # occurrences in the training texts: up to so many, a word is rare
-_RESAMPLES, _SEED = 2000, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Subgroup:
     length: int  # of the references, in words or characters
     rate_a: float  # pooled
     rate_b: float
-    difference: Interval  # b - a, utterances of the part drawn
+    difference: Interval  # b - a, utterances of the part drawn; NaN ends where all differ alike
 
 
 def by_speaker(a: System, b: System, unit: Unit = "words") -> list[Subgroup]:
@@ -120,5 +119,5 @@ def _subgroup(
 ) -> Subgroup:
     total = float(lengths.sum())
     rates = [float(one.sum()) / total if total else float("nan") for one in (errors_a, errors_b)]
-    difference = bootstrap(errors_b - errors_a, lengths, _RESAMPLES, _SEED).symmetric_interval()
+    difference = bootstrap(errors_b - errors_a, lengths, RESAMPLES, SEED).symmetric_interval()
     return Subgroup(name, len(lengths), int(total), rates[0], rates[1], difference)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asr.statistics.bootstrap import Interval
+from asr.statistics.comparison import Comparison
 from asr.statistics.report import Rates, Report
 from asr.statistics.side_by_side import Row, SideBySide
 from asr.statistics.subgroups import Subgroup
@@ -58,25 +59,33 @@ def _rates(a: Rates, b: Rates) -> Table:
 def _pair(found: Report) -> Table:
     compared, rate = found.comparison, _SHORT[found.unit]
     table = Table("question", "answer", title="b beside a")
+    table.add_row("drawn again and again", compared.drawn)
     table.add_row(f"{rate} of b less that of a, points", _percent(compared.difference))
-    if compared.difference_by_speaker is not None:
-        table.add_row("the same, speakers drawn", _percent(compared.difference_by_speaker))
+    if compared.drawn == "speakers":
+        table.add_row("the same, utterances drawn", _percent(compared.difference_by_utterance))
     table.add_row("relative, %", _percent(compared.relative))
     table.add_row("p, paired bootstrap", _p(compared.p))
     if found.unit == "words":
-        table.add_row(f"p, MAPSSWE ({compared.segments:,} segments)", _p(compared.p_mapsswe))
-    table.add_row("p, matched pairs by utterance", _p(compared.p_utterances))
+        answer = _p(compared.p_mapsswe, "too few segments")
+        table.add_row(f"p, MAPSSWE ({compared.segments:,} segments)", answer)
+    table.add_row("p, matched pairs by utterance", _p(compared.p_utterances, "too few utterances"))
     needed = compared.utterances_needed
     if needed is not None:
-        table.add_row("utterances to show such a difference", f"{needed:,}")
+        table.add_row("utterances to show such a difference", _needed(compared, needed))
     margin = f"within {100 * found.margin:g} % relative of a"
     p = compared.non_inferiority_p(found.margin)
     answer = "shown" if compared.non_inferior(found.margin) else "not shown"
     table.add_row(margin, f"{answer}, one-sided p {_p(p)} against 0.025")
     needed = compared.utterances_for(found.margin)
     if needed is not None:
-        table.add_row("utterances to show that", f"{needed:,}")
+        table.add_row("utterances to show that", _needed(compared, needed))
     return table
+
+
+def _needed(compared: Comparison, utterances: int) -> str:
+    if compared.drawn == "utterances":
+        return f"{utterances:,}"
+    return f"{utterances:,}, of {compared.speakers_of(utterances):,} speakers"
 
 
 def _who_pays(what: str, parts: Sequence[Subgroup], rate: str) -> RenderableType:
@@ -161,6 +170,8 @@ def _lines(rows: Iterable[Row], width: int) -> list[list[Row]]:
 def _percent(interval: Interval | None) -> str:
     if interval is None:
         return "-"
+    if math.isnan(interval.low):
+        return f"{_number(100 * interval.estimate)} \\[-]"
     ends = ", ".join(_number(100 * end) for end in (interval.low, interval.high))
     return f"{_number(100 * interval.estimate)} \\[{ends}]"
 
@@ -169,5 +180,7 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if math.isfinite(value) else "-"
 
 
-def _p(p: float) -> str:
+def _p(p: float, none: str = "-") -> str:
+    if math.isnan(p):
+        return none
     return "below 0.0001" if p < 0.0001 else f"{p:.4f}"

@@ -1,6 +1,7 @@
 """The same GRU layer in torch, in torch's int8, in onnxruntime, and in our kernel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -22,49 +23,92 @@ Run = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Contest:
-    """One direction of a GRU over `x` (T, B, K), and what runs it; none copies weights in `run`."""
+    """A GRU layer over `x` (T, B, K) and what runs it; none copies weights in `run`.
 
-    direction: Direction
+    Args:
+        ways: one direction, or two of which the second reads backwards.
+        x: float32.
+        threads: of every contestant.
+    """
+
+    ways: tuple[Direction, ...]
     x: NDArray
     threads: int
 
     def torch_gru(self) -> nn.GRU:
         """`torch.nn.GRU` with the same weights, the zeros included."""
-        gru = nn.GRU(self.direction.inputs.shape[1], self.direction.hidden)
-        values = {
-            "weight_ih_l0": self.direction.inputs.to_dense(),
-            "weight_hh_l0": self.direction.recurrent.to_dense(),
-            "bias_ih_l0": self.direction.input_bias,
-            "bias_hh_l0": self.direction.recurrent_bias,
-        }
+        first = self.ways[0]
+        gru = nn.GRU(first.inputs.shape[1], first.hidden, bidirectional=len(self.ways) == 2)
+        values = {}
+        for way in self.ways:
+            end = "l0_reverse" if way.reverse else "l0"
+            values[f"weight_ih_{end}"] = way.inputs.to_dense()
+            values[f"weight_hh_{end}"] = way.recurrent.to_dense()
+            values[f"bias_ih_{end}"] = way.input_bias
+            values[f"bias_hh_{end}"] = way.recurrent_bias
         gru.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()})
         return gru.eval()
 
     def runs(self) -> dict[str, Run]:
         """By name; onnxruntime only where it is installed."""
-        gru = self.torch_gru()
-        quantised = in_int8(gru)
-        tensor = torch.from_numpy(self.x)
+        gru, tensor = self.torch_gru(), torch.from_numpy(self.x)
 
         def in_torch(module: nn.Module) -> Run:
             def run() -> Any:
                 with torch.inference_mode():
-                    return module(tensor)
+                    return module(tensor)[0]
 
             return run
 
-        found = {"torch": in_torch(gru), "torch_int8": in_torch(quantised)}
-        layer = onnx_session(self.direction, self.threads)
+        found = {"torch": in_torch(gru), "torch_int8": in_torch(in_int8(gru))}
+        layer = onnx_session(self.ways, self.threads)
         if layer is not None:
-            found["onnxruntime"] = lambda: layer.run(None, {"x": self.x})
+            found["onnxruntime"] = lambda: layer.run(None, {"x": self.x})[0]
         for name, weights in (("ours", "fp32"), ("ours_fp16", "fp16")):
-            direction = replace(
-                self.direction,
-                inputs=self.direction.inputs.stored_as(weights),
-                recurrent=self.direction.recurrent.stored_as(weights),
-            )
-            found[name] = partial(best_kernel().recurrence(direction, self.threads), self.x)
+            found[name] = self._ours(weights)
         return found
+
+    def _ours(self, weights: str) -> Run:
+        threads = max(self.threads // len(self.ways), 1)
+        kernels = [
+            best_kernel().recurrence(
+                replace(
+                    way,
+                    inputs=way.inputs.stored_as(weights),
+                    recurrent=way.recurrent.stored_as(weights),
+                ),
+                threads,
+            )
+            for way in self.ways
+        ]
+        if len(kernels) == 1:
+            return partial(kernels[0], self.x)
+        if self.threads == 1:
+            return lambda: [kernel(self.x) for kernel in kernels]
+        pool = ThreadPoolExecutor(1)
+
+        def run() -> Any:
+            other = pool.submit(kernels[1], self.x)
+            return [kernels[0](self.x), other.result()]
+
+        return run
+
+    def float64_states(self) -> NDArray[np.float64]:
+        """The layer in torch in float64 (T, B, directions * H)."""
+        with torch.inference_mode():
+            states = self.torch_gru().double()(torch.from_numpy(self.x).double())[0]
+        result: NDArray[np.float64] = states.numpy()
+        return result
+
+
+def states(result: Any) -> NDArray[np.float32]:
+    """What a run gave, as (T, B, directions * H)."""
+    if isinstance(result, list):
+        return np.concatenate(result, axis=2)
+    array = np.asarray(result)
+    if array.ndim == 4:  # ONNX's (T, directions, B, H)
+        array = array.transpose(0, 2, 1, 3).reshape(array.shape[0], array.shape[2], -1)
+    return array
 
 
 def in_int8(gru: nn.GRU) -> nn.Module:
@@ -87,29 +131,21 @@ def best_kernel() -> Kernel:
     return Kernel(available()[0])
 
 
-def onnx_session(direction: Direction, threads: int) -> Any:
+def onnx_session(ways: Sequence[Direction], threads: int) -> Any:
     """The layer in onnxruntime, or None where it is not installed."""
     if not (find_spec("onnx") and find_spec("onnxruntime")):
         return None
     onnx = import_onnx()
-    node, tensors = recurrent_node("y", [direction], "x")
-    inputs, hidden = direction.inputs.shape[1], direction.hidden
+    node, tensors = recurrent_node("y", ways, "x")
+    inputs, hidden = ways[0].inputs.shape[1], ways[0].hidden
     value, kind = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
     graph = onnx.helper.make_graph(
         [node],
         "layer",
         [value("x", kind, ["T", "B", inputs])],
-        [value("y", kind, ["T", 1, "B", hidden])],
+        [value("y", kind, ["T", len(ways), "B", hidden])],
         [onnx.numpy_helper.from_array(array, name) for name, array in tensors.items()],
     )
     opset = onnx.helper.make_opsetid("", OPSET)
     model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
     return session(model.SerializeToString(), threads)
-
-
-def float64_states(direction: Direction, x: NDArray) -> NDArray[np.float64]:
-    """The layer in torch in float64 (T, B, H)."""
-    gru = Contest(direction, x, 1).torch_gru().double()
-    with torch.inference_mode():
-        states: NDArray[np.float64] = gru(torch.from_numpy(x).double())[0].numpy()
-    return states
