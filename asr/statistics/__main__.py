@@ -1,7 +1,8 @@
 """`python -m asr.statistics A B`: two systems on one test set, and how sure their difference is.
 
 A and B are run folders or eval folders, each a shell pattern in quotes for the seeds of one
-setting, such as 'runs/dense/*'; A is the baseline. docs/statistics.md explains each number.
+setting, such as 'runs/dense/*', or several with commas between; A is the baseline. Where a folder
+holds several settings, --group-a and --group-b choose. docs/statistics.md explains each number.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from rich.console import Console
 from asr.arguments import count
 from asr.errors import report_input_errors
 from asr.files import atomic_write
-from asr.statistics.pairing import pair
+from asr.statistics.pairing import Side, pair
 from asr.statistics.report import plain, report
 from asr.statistics.tables import show
 from asr.statistics.training_words import training_words
@@ -25,7 +26,9 @@ _WIDTH = 160  # where there is no terminal
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compare, print the tables, write the report."""
     given = _parser().parse_args(arguments)
-    a, b, notices = pair(given.a, given.b, given.manifest)
+    side_a = Side("--group-a", given.a, given.group_a)
+    side_b = Side("--group-b", given.b, given.group_b)
+    a, b, notices = pair(side_a, side_b, given.manifest)
     for notice in notices:
         print(f"note: {notice}", file=sys.stderr)
     trained_on = training_words(given.train, a.results[0].normaliser) if given.train else None
@@ -65,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("a", metavar="A", help="the baseline's folders")
     parser.add_argument("b", metavar="B", help="what is compared with it")
+    for side in "ab":
+        parser.add_argument(
+            f"--group-{side}",
+            metavar="KEY",
+            help=f"the setting of {side.upper()}: first letters of its group key, which the error "
+            "without it lists",
+        )
     parser.add_argument(
         "--manifest",
         metavar="CORPUS-SPLIT",

@@ -58,25 +58,33 @@ class Bootstrap:
         return Interval(self.estimate, float(ends[0]), float(ends[1]), level)
 
     def symmetric_interval(self, level: float = 0.95) -> Interval:
-        """Of a difference, which may lean to either side (Hall 1988: the smaller error there)."""
+        """Of a difference, which may lean to either side (Hall 1988: the smaller error there).
+
+        It holds 0 where so few units differ that no sign test of them would reject it.
+        """
         if not len(self.t):
             return Interval(self.estimate, math.nan, math.nan, level)
         half = self.error * float(np.quantile(np.abs(self.t), level))
+        if self._sign_test > 1 - level:
+            half = max(half, abs(self.estimate))
         return Interval(self.estimate, self.estimate - half, self.estimate + half, level)
 
     def p(self) -> float:
         """Two-sided p of a truth of 0: below 0.05 where 0 is outside the symmetric interval.
 
-        Never below that of the exact sign test where all units that differ do so in one
-        direction, 2 * 0.5**n: so few as five of them show nothing at 5 %, whatever their spread.
+        Never below that of the sign test: five units that differ show nothing at 5 %.
         """
-        sign_test = min(1.0, 2 * 0.5**self.differing)
         if self.estimate == 0 or not (self.error == 0 or len(self.t)):
             return 1.0
         if self.error == 0:  # the same deviation everywhere
-            return sign_test
+            return self._sign_test
         beyond = _share_beyond(np.sort(-np.abs(self.t)), -abs(self.estimate / self.error))
-        return max(sign_test, beyond)
+        return max(self._sign_test, beyond)
+
+    @property
+    def _sign_test(self) -> float:
+        """Exact two-sided p where all units that differ do so in one direction, 2 * 0.5**n."""
+        return min(1.0, 2 * 0.5**self.differing)
 
     def p_below(self) -> float:
         """One-sided p of a truth of 0 or more: small where the estimate is well below 0."""
@@ -91,7 +99,8 @@ def bootstrap(
     A resample that has no spread (as where it drew no error) has no t; it counts as the most
     extreme of the others.
     """
-    total, differing, none = float(lengths.sum()), np.count_nonzero(values), np.zeros(0)
+    total, none, size = float(lengths.sum()), np.zeros(0), np.abs(values)
+    differing = int(np.count_nonzero(size > _NOTHING * size.max(initial=0)))
     if not total:
         return Bootstrap(math.nan, math.nan, none, differing)
     estimate = float(values.sum()) / total

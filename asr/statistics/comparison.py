@@ -94,7 +94,7 @@ class Comparison:
 
     def speakers_of(self, utterances: int) -> int:
         """How many speakers so many utterances would have, each with as many as here."""
-        return math.ceil(utterances * self._units / len(self.a.ids))
+        return utterances * self._units // len(self.a.ids)
 
     def non_inferior(self, margin: float) -> bool:
         """Whether b is shown to be within `margin` (0.05 for 5 % relative) of a.
@@ -123,7 +123,7 @@ class Comparison:
         return len(self.a.ids) if clusters is None else int(clusters.max()) + 1
 
     def _utterances(self, units: int | None) -> int | None:
-        return None if units is None else math.ceil(units * len(self.a.ids) / self._units)
+        return None if units is None else -(-units * len(self.a.ids) // self._units)
 
 
 def compare(

@@ -1,26 +1,39 @@
 """From two names on a command line to two systems on one test set."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from glob import glob
 from itertools import product
 from pathlib import Path
 
 from asr.errors import InputError
-from asr.evaluation.result import RESULT
+from asr.evaluation.result import RESULT, Result, read_result
 from asr.statistics.system import System, read_systems
+
+_LISTED = 20  # settings, in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is compared, as a command line names it."""
+
+    option: str  # that takes a group key: "--group-a"
+    patterns: str  # of folders, with commas between
+    group: str | None = None  # beginning of a group key, where the folders are of several settings
 
 
 def eval_folders(pattern: str) -> tuple[list[Path], list[Path]]:
     """Folders with a result that a pattern stands for, and run folders that have none.
 
     Args:
-        pattern: of run folders or of their eval folders, as in "runs/dense/*".
+        pattern: of run folders or of their eval folders, as in "runs/dense/*"; several with
+            commas between them.
 
     Raises:
         InputError: there is no such folder, or no result in any.
     """
     found, without = [], []
-    for path in sorted(Path(one) for one in glob(pattern)):
+    for path in sorted(_paths(pattern)):
         if (path / RESULT).is_file():
             found.append(path)
         elif scored := sorted(one.parent for one in path.glob(f"eval/*/{RESULT}")):
@@ -28,36 +41,51 @@ def eval_folders(pattern: str) -> tuple[list[Path], list[Path]]:
         elif path.is_dir():
             without.append(path)
     if not found:
-        raise InputError(
-            pattern,
-            expected="run folders that were scored, or their eval folders",
-            got=f"{len(without)} folders without a {RESULT}" if without else "no such folder",
-            remedy="Score them first: python evaluate.py 'runs=[RUN]'.",
-        )
-    return found, without
+        raise _unscored(pattern, f"{len(without)} folders without a {RESULT}")
+    return list(dict.fromkeys(found)), without
 
 
-def pair(a: str, b: str, test_set: str | None) -> tuple[System, System, list[str]]:
-    """The two systems that patterns name, and what to say of folders passed over.
+def _paths(pattern: str) -> set[Path]:
+    if whole := glob(pattern):
+        return set(map(Path, whole))  # a comma may also be part of a name
+    paths: set[Path] = set()
+    for one in pattern.split(","):
+        if not (some := glob(one.strip())):
+            raise _unscored(one.strip(), "no such folder")
+        paths.update(map(Path, some))
+    return paths
+
+
+def _unscored(pattern: str, got: str) -> InputError:
+    return InputError(
+        pattern,
+        expected="run folders that were scored, or their eval folders",
+        got=got,
+        remedy="Score them first: python evaluate.py 'runs=[RUN]'.",
+    )
+
+
+def pair(a: Side, b: Side, test_set: str | None) -> tuple[System, System, list[str]]:
+    """The two systems that two sides name, and what to say of folders passed over.
 
     Args:
-        a, b: patterns, each of the seeds of one setting.
+        a, b: each of the seeds of one setting.
         test_set: corpus and split, and decoder where there are several: "demo-test-greedy".
 
     Raises:
         InputError: no pair on one test set, or more than one.
     """
     systems, notices = [], []
-    for pattern in (a, b):
-        folders, without = eval_folders(pattern)
+    for side in (a, b):
+        folders, without = eval_folders(side.patterns)
         notices += [f"{folder} has no result and is left out" for folder in without]
-        systems.append(_chosen(pattern, read_systems(folders), test_set))
+        systems.append(_on_test_set(side, read_systems(_of_one_setting(side, folders)), test_set))
     pairs = list(product(*systems))
     if len(pairs) > 1:
         pairs = [(x, y) for x, y in pairs if _decoding(x) == _decoding(y)]
     if len(pairs) != 1:
         raise InputError(
-            f"{a} and {b}",
+            f"{a.patterns} and {b.patterns}",
             expected="one test set, scored with one decoder, that both have",
             got="; ".join(f"{_test_set(x)} in both" for x, _ in pairs)
             or " and ".join(", ".join(map(_test_set, one)) for one in systems),
@@ -65,24 +93,50 @@ def pair(a: str, b: str, test_set: str | None) -> tuple[System, System, list[str
             "on one manifest.",
         )
     ((of_a, of_b),) = pairs
-    return of_a, of_b, notices
+    return of_a, of_b, list(dict.fromkeys(notices))
 
 
-def _chosen(pattern: str, systems: Sequence[System], test_set: str | None) -> list[System]:
-    """Systems on the test set; raises InputError unless they are of one setting."""
-    settings = {one.group_key: one.name for one in systems}
-    if len(settings) > 1:
-        raise InputError(
-            pattern,
-            expected="seeds of one setting",
-            got=f"{len(settings)} settings: {', '.join(settings.values())}",
-            remedy="Name the runs of one: the group key is in each run's status.json.",
-        )
+def _of_one_setting(side: Side, folders: Sequence[Path]) -> list[Path]:
+    """Eval folders of the setting that is meant; raises InputError unless it is just one."""
+    settings: dict[str, dict[Path, Result]] = {}
+    for folder in folders:
+        result = read_result(folder / RESULT)
+        settings.setdefault(result.group_key, {})[folder] = result
+    chosen = [key for key in settings if side.group is None or key.startswith(side.group)]
+    if side.group in settings:
+        chosen = [side.group]  # though others begin with it
+    if len(chosen) == 1:
+        return list(settings[chosen[0]])
+    shown = chosen or list(settings)
+    listed = [_setting(key, list(settings[key].values())) for key in shown[:_LISTED]]
+    if len(shown) > _LISTED:
+        listed.append(f"and {len(shown) - _LISTED} more")
+    number = f"{len(chosen)} settings: " if chosen else "none, of "
+    raise InputError(
+        side.patterns if side.group is None else f"{side.option} {side.group}",
+        expected="seeds of one setting",
+        got=number + "; ".join(listed),
+        remedy=f"Choose one by {side.option} KEY, its first letters suffice, or name its run "
+        "folders with commas between.",
+    )
+
+
+def _setting(key: str, results: Sequence[Result]) -> str:
+    first, seeds = results[0], sorted({one.seed for one in results})
+    block = f", {first.block}" if first.block else ""
+    return (
+        f"{key} ({first.experiment}, {first.method}{block}, sparsity {first.sparsity:.3g}, "
+        f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))})"
+    )
+
+
+def _on_test_set(side: Side, systems: Sequence[System], test_set: str | None) -> list[System]:
+    """Systems on the test set; raises InputError where there is none."""
     chosen = [one for one in systems if test_set in (None, _test_set(one), _split(one))]
     if not chosen:
         raise InputError(
             f"--manifest {test_set}",
-            expected=f"a test set of {pattern}: {', '.join(map(_test_set, systems))}",
+            expected=f"a test set of {side.patterns}: {', '.join(map(_test_set, systems))}",
             got="another",
             remedy="Choose one of them, or score the runs on it.",
         )

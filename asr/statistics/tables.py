@@ -59,7 +59,7 @@ def _rates(a: Rates, b: Rates) -> Table:
 def _pair(found: Report) -> Table:
     compared, rate = found.comparison, _SHORT[found.unit]
     table = Table("question", "answer", title="b beside a")
-    table.add_row("drawn again and again", compared.drawn)
+    table.add_row("resampled", compared.drawn)
     table.add_row(f"{rate} of b less that of a, points", _percent(compared.difference))
     if compared.drawn == "speakers":
         table.add_row("the same, utterances drawn", _percent(compared.difference_by_utterance))

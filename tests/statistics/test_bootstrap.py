@@ -67,8 +67,12 @@ def test_p_and_interval_agree_and_swapping_mirrors(drawn: list[tuple[int, int, i
     gap, back = (bootstrap(d, lengths, 199, 0) for d in (b - a, a - b))
     interval, mirrored = gap.symmetric_interval(), back.symmetric_interval()
     assert gap.p() == pytest.approx(back.p())
-    assert interval.low == pytest.approx(-mirrored.high, abs=1e-12)
+    assert interval.low == pytest.approx(-mirrored.high, abs=1e-12, nan_ok=True)
     assert 0 <= gap.p() <= 1
+    sign_test = 2 * 0.5 ** np.count_nonzero(a != b)
+    assert gap.p() >= min(sign_test, 1)
+    if math.isnan(interval.low):
+        return
     if gap.p() < 0.04:  # between the two lies the rounding of 199 resamples
         assert interval.low > 0 or interval.high < 0
     if gap.p() > 0.06:
@@ -98,8 +102,56 @@ def test_where_nothing_can_be_said() -> None:
     assert math.isnan(bootstrap(np.zeros(3), np.zeros(3), 100, 0).estimate)
     none = bootstrap(np.zeros(3), np.ones(3), 100, 0)
     assert (none.interval().low, none.interval().high, none.p()) == (0.0, 0.0, 1.0)
-    everywhere = bootstrap(np.ones(3), np.ones(3), 100, 0)
-    assert (everywhere.interval().low, everywhere.interval().high) == (1.0, 1.0)
+    assert math.isnan(none.symmetric_interval().low)  # of a difference
+
+
+@pytest.mark.parametrize(("units", "p"), [(1, 1.0), (2, 0.5), (5, 1 / 16), (10, 2**-9)])
+def test_no_spread_is_no_certainty(units: int, p: float) -> None:
+    """All units one error more: the exact sign test, and no interval."""
+    lengths = np.full(units, 7.0)
+    found = bootstrap(np.ones(units), lengths, 100, 0)
+    assert found.p() == pytest.approx(p)
+    assert found.p_below() == pytest.approx(1 - p / 2)
+    assert bootstrap(-np.ones(units), lengths, 100, 0).p_below() == pytest.approx(p / 2)
+    for interval in (found.interval(), found.symmetric_interval()):
+        assert interval.estimate == pytest.approx(1 / 7)
+        assert math.isnan(interval.low)
+        assert math.isnan(interval.high)
+
+
+def test_rounding_is_no_difference() -> None:
+    """Thirds, as means over three seeds are, that cancel in all speakers but two."""
+    values = np.array([1 / 3 + 1 / 3 - 2 / 3 + 1e-17] * 20 + [1.0, 2.0])
+    assert bootstrap(values, np.full(22, 9.0), 100, 0).differing == 2
+
+
+def test_two_units_or_three_prove_nothing() -> None:
+    """Of two units of one length no resample has a t but 0; three have no tail to go on from."""
+    two = bootstrap(np.array([2.0, 1.0]), np.full(2, 7.0), 2000, 0)
+    assert two.p() == 1.0
+    assert math.isnan(two.interval().high)
+    three = bootstrap(np.array([2.0, 1.0, 1.0]), np.full(3, 7.0), 2000, 0)
+    assert three.p() == pytest.approx(1 / 4)
+    assert three.symmetric_interval().low == 0
+
+
+@pytest.mark.parametrize("utterances", [10, 30, 200, 300])
+@pytest.mark.parametrize("erring", [1, 2, 3, 4])
+def test_few_utterances_with_errors_give_sane_intervals(utterances: int, erring: int) -> None:
+    """Many resamples draw none of them; what rounding leaves there is no spread."""
+    rng = np.random.default_rng(100 * utterances + erring)
+    for _ in range(8):
+        lengths = rng.integers(1, 31, utterances).astype(float)
+        values = np.zeros(utterances)
+        chosen = rng.choice(utterances, erring, replace=False)
+        values[chosen] = rng.integers(1, 4, erring)
+        rate = bootstrap(values, lengths, 2000, 0)
+        interval = rate.interval()
+        assert rate.estimate < interval.high < 20 * rate.estimate
+        assert -20 * rate.estimate < interval.low < rate.estimate
+        signs = rng.choice([-1.0, 1.0], utterances)
+        interval = bootstrap(signs * values, lengths, 2000, 0).symmetric_interval()
+        assert interval.high - interval.low < 40 * rate.estimate
 
 
 def test_rare_errors_give_a_finite_interval_that_holds_the_rate() -> None:

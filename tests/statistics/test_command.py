@@ -8,11 +8,20 @@ import pytest
 from asr.data.manifest import Utterance, write_manifest
 from asr.errors import InputError
 from asr.statistics.__main__ import main
-from asr.statistics.pairing import pair
+from asr.statistics.pairing import Side
+from asr.statistics.pairing import pair as pair_of_sides
+from asr.statistics.system import System
 from tests.commands import run
 from tests.statistics.systems import write_eval
 
 REFERENCES = ["the cat sat", "[b]down[/b] there", "", "the \u4e2d\u6587 owl", "a dog"] * 5
+
+
+def pair(
+    a: str, b: str, test_set: str | None, *, group_a: str | None = None, group_b: str | None = None
+) -> tuple[System, System, list[str]]:
+    sides = Side("--group-a", a, group_a), Side("--group-b", b, group_b)
+    return pair_of_sides(*sides, test_set)
 
 
 @pytest.fixture
@@ -62,7 +71,7 @@ def test_every_part_is_printed_and_written(runs: Path, capsys: pytest.CaptureFix
     assert report["comparison"]["difference"]["estimate"] == pytest.approx(
         report["b"]["wer"]["estimate"] - report["a"]["wer"]["estimate"]
     )
-    assert report["comparison"]["difference_by_speaker"] is None
+    assert report["comparison"]["drawn"] == "utterances"
     assert len(report["who_pays"]["speaker"]) == 2
     assert len(report["most_errors"]) == 2
 
@@ -103,8 +112,74 @@ def test_what_cannot_be_compared_is_told(runs: Path) -> None:
         pair(f"{runs}/nothing/*", f"{runs}/dense/*", None)
     with pytest.raises(InputError, match=r"got 1 folders without a result\.json"):
         pair(f"{runs}/dense/unscored", f"{runs}/dense/*", None)
-    with pytest.raises(InputError, match=r"2 settings: demo/dense .dense., demo/sparse"):
-        pair(f"{runs}/*/run1", f"{runs}/dense/*", None)
+    with pytest.raises(InputError) as error:
+        pair(f"{runs}/*/run?", f"{runs}/dense/*", None)
+    dense, sparse = (
+        f"{group} (demo, dense, sparsity 0, seeds 1, 2)" for group in ("dense", "sparse")
+    )
+    assert f"got 2 settings: {dense}; {sparse}" in str(error.value)
+    assert "--group-a KEY" in str(error.value)
+
+
+def test_seeds_of_a_setting_among_others_are_named_or_chosen_by_key(runs: Path) -> None:
+    """Several paths with commas between, or the first letters of a group key."""
+    everything = f"{runs}/*/*"
+    named = ",".join(f"{runs}/sparse/run{seed}" for seed in (1, 2, 1))
+    a, b, notices = pair(everything, named, None, group_a="den")
+    assert (a.group_key, b.group_key, len(a.results), len(b.results)) == ("dense", "sparse", 2, 2)
+    a, b, notices = pair(everything, everything, None, group_a="sparse", group_b="d")
+    assert (a.group_key, b.group_key) == ("sparse", "dense")
+    assert notices == [f"{runs}/dense/unscored has no result and is left out"]
+    with pytest.raises(InputError, match=r"--group-b x: .* got none, of dense .*; sparse"):
+        pair(everything, everything, None, group_a="sparse", group_b="x")
+    with pytest.raises(InputError, match=r"none/run1: .* got no such folder"):
+        pair(f"{runs}/dense/run1,{runs}/none/run1", everything, None)
+    for folder, group in (("a,b", "dense2"), ("c", "dense3")):
+        write_eval(runs / folder, REFERENCES, REFERENCES, group=group)
+    with pytest.raises(InputError, match=r"got 2 settings: dense2 .*; dense3 .*seed 1"):
+        pair(f"{runs}/*", named, None, group_a="dens")
+    a, _, _ = pair(f"{runs}/*,{everything}", named, None, group_a="dense")  # the key itself
+    assert a.group_key == "dense"
+    a, _, _ = pair(f"{runs}/a,b", named, None)  # a name with a comma
+    assert a.group_key == "dense2"
+
+
+def test_keys_are_options_of_the_command(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([f"{runs}/*/*", f"{runs}/*/*", "--group-a", "dense", "--group-b", "spa"])
+    out = capsys.readouterr().out
+    assert "demo/dense (dense)" in out
+    assert "demo/sparse (dense)" in out
+
+
+def test_speakers_and_what_cannot_be_said_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """20 speakers who each lose one word; two more utterances of theirs, alike in both."""
+    references, speakers = ["one two"] * 24, [f"s{i % 20}" for i in range(24)]
+    for group, texts in (
+        ("dense", ["one two"] * 24),
+        ("few", [*["one"] * 3, *["one two"] * 21]),
+        ("all", ["one"] * 24),
+    ):
+        write_eval(tmp_path / group, references, texts, group=group, speakers=speakers)
+    main([f"{tmp_path}/dense", f"{tmp_path}/few"])
+    rows = answers(capsys.readouterr().out)
+    assert rows["resampled"] == "speakers"
+    assert rows["p, MAPSSWE (3 segments)"] == "too few segments"
+    assert rows["utterances to show such a difference"].endswith(" speakers")
+    main([f"{tmp_path}/dense", f"{tmp_path}/all"])
+    out = capsys.readouterr().out
+    rows = answers(out)
+    assert rows["WER of b less that of a, points"] == "50.00 [-]"
+    assert rows["relative, %"] == "- [-]"
+    assert rows["p, paired bootstrap"] == "below 0.0001"
+
+
+def answers(out: str) -> dict[str, str]:
+    """The table of questions and answers."""
+    lines = [line.strip("│┃ ") for line in out.splitlines() if line.startswith("│")]
+    cells = [[cell.strip() for cell in line.split("│")] for line in lines]
+    return {row[0]: row[1] for row in cells if len(row) == 2}
 
 
 def test_as_a_user_runs_it(runs: Path) -> None:

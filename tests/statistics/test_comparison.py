@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from asr.errors import InputError
+from asr.statistics.bootstrap import bootstrap
 from asr.statistics.comparison import compare, counts, holm
 from asr.statistics.power import utterances_needed
 from asr.statistics.system import System
@@ -47,7 +48,8 @@ def test_differences_are_of_pooled_rates(pair: tuple[System, System]) -> None:
         assert one.utterances_needed is None
         assert not one.non_inferior(0.05)
         assert one.non_inferior(5.0)
-        assert one.difference_by_speaker is None
+        assert one.drawn == "utterances"
+        assert one.difference_by_utterance == one.difference
 
 
 def test_sides_changed_only_change_the_sign(pair: tuple[System, System]) -> None:
@@ -62,7 +64,8 @@ def test_sides_changed_only_change_the_sign(pair: tuple[System, System]) -> None
 def test_a_system_beside_itself(pair: tuple[System, System]) -> None:
     a, _ = pair
     found = compare(a, a)
-    assert (found.difference.low, found.difference.high) == (0.0, 0.0)
+    assert found.difference.estimate == 0
+    assert np.isnan([found.difference.low, found.difference.high]).all()
     assert (found.p, found.p_mapsswe, found.p_utterances) == (1.0, 1.0, 1.0)
     assert found.utterances_needed is None
     assert found.non_inferior(0.05)
@@ -88,8 +91,45 @@ def test_speakers_from_twenty_on(tmp_path: Path) -> None:
     worse = misheard(rng, references, 0.3)
     b = system(tmp_path, references, worse, group="sparse", **options)
     found = compare(a, b)
-    assert found.difference_by_speaker is not None
-    assert found.difference_by_speaker.estimate == pytest.approx(found.difference.estimate)
+    assert found.drawn == "speakers"
+    assert found.difference_by_utterance.estimate == pytest.approx(found.difference.estimate)
+    # Speakers drawn: the same as one long utterance each.
+    gap, words, base = (
+        np.array([values[n::20].sum() for n in sorted(range(20), key=str)])
+        for values in (b.word_errors - a.word_errors, a.words, a.word_errors)
+    )
+    alone = bootstrap(gap, words, 2000, 0)
+    assert found.difference.high == pytest.approx(alone.symmetric_interval().high)
+    assert found.p == pytest.approx(alone.p())
+    relative = bootstrap(gap, base, 2000, 0).symmetric_interval()
+    assert found.relative.low == pytest.approx(relative.low)
+    assert found.non_inferiority_p(0.5) == pytest.approx(
+        bootstrap(gap - 0.5 * base, words, 2000, 0).p_below()
+    )
+    by_utterance = bootstrap(b.word_errors - a.word_errors, a.words, 2000, 0)
+    assert found.difference_by_utterance == by_utterance.symmetric_interval()
+
+
+def test_speakers_of_one_opinion_each_are_as_many_as_they_are(tmp_path: Path) -> None:
+    """20 speakers of 30 equal utterances: 12 lose a word in each, 8 win one.
+
+    By utterance that is certain; by speaker 12 of 20 is next to nothing, and what would show it is
+    more speakers: ((1.960 + 0.842) * s / 0.2)^2 of them, 30 utterances each.
+    """
+    references = ["one two"] * 600
+    options = {"speakers": [f"s{i % 20}" for i in range(600)]}
+    first = ["one two" if i % 20 < 12 else "one" for i in range(600)]
+    second = ["one" if i % 20 < 12 else "one two" for i in range(600)]
+    a = system(tmp_path, references, first, **options)
+    b = system(tmp_path, references, second, group="sparse", **options)
+    found = compare(a, b)
+    assert found.p > 0.2
+    assert found.difference.low < 0 < found.difference.high
+    assert found.difference_by_utterance.low > 0
+    s = math.sqrt((12 * 0.8**2 + 8 * 1.2**2) / 19)
+    speakers = math.ceil((2.801585 * s / 0.2) ** 2)
+    assert found.utterances_needed == 30 * speakers
+    assert found.speakers_of(30 * speakers) == speakers
 
 
 def test_non_inferiority_is_the_upper_end_below_the_margin(pair: tuple[System, System]) -> None:

@@ -31,7 +31,22 @@ def test_speakers_are_clusters_from_twenty_on() -> None:
         clusters.tolist().index(number) for number in clusters
     ]
     assert speaker_clusters(names[:19]) is None
-    assert speaker_clusters([*names, ""]) is None
+    assert speaker_clusters([*names[:19], *[""] * 30]) is None
+
+
+def test_each_utterance_without_a_name_is_a_cluster_of_its_own() -> None:
+    names = [f"s{i % 20}" for i in range(60)]
+    clusters = speaker_clusters(["", *names, "", ""])
+    assert clusters is not None
+    assert sorted(set(clusters.tolist())) == list(range(23))
+    counted = np.bincount(clusters)
+    assert counted[clusters[[0, 61, 62]]].tolist() == [1, 1, 1]
+    assert sorted(counted.tolist()) == [1] * 3 + [3] * 20
+    plain = speaker_clusters(names)
+    assert plain is not None
+    assert [(a == b) for a in plain for b in plain] == [
+        (a == b) for a in clusters[1:61] for b in clusters[1:61]
+    ]
 
 
 def test_speakers_who_differ_widen_the_interval_and_their_order_is_nothing() -> None:

@@ -66,15 +66,25 @@ def test_a_word_is_right_where_it_is_so_in_all_seeds() -> None:
 
 
 def test_p_by_hand() -> None:
-    """Differences 1, 1, -1, 1, 0, 1: mean 1/2, variance 0.7, z = 0.5 / sqrt(0.7 / 6)."""
-    a = np.array([0.0, 1.0, 2.0, 0.0, 1.0, 0.0])
-    b = np.array([1.0, 2.0, 1.0, 1.0, 1.0, 1.0])
-    z = 0.5 / math.sqrt(0.7 / 6)
+    """Differences 1, 1, -1, 1, 0, 1 twice: mean 1/2, variance 7/11, z = 0.5 / sqrt(7/11 / 12)."""
+    a = np.array([0.0, 1.0, 2.0, 0.0, 1.0, 0.0] * 2)
+    b = np.array([1.0, 2.0, 1.0, 1.0, 1.0, 1.0] * 2)
+    z = 0.5 / math.sqrt(7 / 11 / 12)
     assert matched_pairs_p(a, b) == pytest.approx(math.erfc(z / math.sqrt(2)))
     assert matched_pairs_p(a, b) == matched_pairs_p(b, a)
     assert matched_pairs_p(a, a) == 1.0
-    assert matched_pairs_p(a[:1], b[:1]) == 1.0
-    assert matched_pairs_p(np.zeros(0), np.zeros(0)) == 1.0
+
+
+def test_too_few_segments_have_no_p() -> None:
+    for count in (0, 1, 9):
+        assert math.isnan(matched_pairs_p(np.zeros(count), np.ones(count)))
+        assert math.isnan(matched_pairs_p(np.zeros(count), np.arange(float(count))))
+
+
+def test_segments_that_all_differ_alike_are_signs() -> None:
+    assert matched_pairs_p(np.zeros(10), np.ones(10)) == 2**-9
+    # Thirds, as means of three seeds are, differ alike but for rounding.
+    assert matched_pairs_p(np.arange(12) / 3, (1 + np.arange(12)) / 3) == pytest.approx(2**-11)
 
 
 Texts = st.lists(st.sampled_from("abc"), max_size=12).map(" ".join)

@@ -114,6 +114,43 @@ def test_coverage_by_speaker() -> None:
     assert rate < 0.9  # other speakers are another population, which utterances know nothing of
 
 
+@pytest.mark.flow
+@pytest.mark.parametrize(("speakers", "each"), [(25, 20), (40, 65)])
+def test_false_positives_where_speakers_are_hard_for_one_system(speakers: int, each: int) -> None:
+    """What `compare` draws speakers for: each system has hard speakers of its own.
+
+    Their difficulty varies by half of its mean (CV 0.5), as it does between people; neither system
+    is better on all people.
+    """
+    rng = np.random.default_rng(speakers)
+    who = np.repeat(np.arange(speakers), each)
+    p_values: dict[str, list[float]] = {"speakers": [], "utterances": []}
+    inferior, margin = [], 0.1
+    for _ in range(SETS):
+        words = rng.integers(1, 31, len(who)).astype(float)
+        shared = rng.gamma(2, 1 / 2, len(who))  # of the utterance, for both
+        a, b = (
+            rng.poisson(0.07 * words * shared * rng.gamma(4, 1 / 4, speakers)[who]).astype(float)
+            for _ in "ab"
+        )
+        for drawn, clusters in (("speakers", who), ("utterances", None)):
+            gap, lengths = by_cluster(b - a, clusters), by_cluster(words, clusters)
+            p_values[drawn].append(bootstrap(gap, lengths, RESAMPLES, 0).p())
+        worse = rng.poisson(
+            0.07 * (1 + margin) * words * shared * rng.gamma(4, 1 / 4, speakers)[who]
+        )
+        excess = by_cluster(worse - (1 + margin) * a, who)
+        inferior.append(bootstrap(excess, by_cluster(words, who), RESAMPLES, 0).p_below() < 0.025)
+    about = f"{speakers} speakers of {each} utterances, hard for one system"
+    check_false_positives(f"{about}, speakers drawn", p_values["speakers"])
+    rate = float(np.mean(np.array(p_values["utterances"]) < 0.05))
+    print(f"{about}, utterances drawn: p below 0.05 in {100 * rate:.1f} %")
+    assert rate > 0.3  # an utterance says nothing of other speakers
+    rate = float(np.mean(inferior))
+    print(f"{about}: within 10 % claimed in {100 * rate:.1f} % of sets just beyond (nominal 2.5 %)")
+    assert rate <= 0.025 + 0.0125
+
+
 def test_power_is_what_the_number_of_utterances_promises() -> None:
     rng = np.random.default_rng(4)
     pilot = simulate(rng, 20_000, 0.06, 0.08)
