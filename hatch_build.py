@@ -22,7 +22,7 @@ class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """One library for each instruction set, beside its source."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        compiler = shlex.split(os.environ.get("CXX", "")) or _first("g++", "c++")
+        compiler = shlex.split(os.environ.get("CXX", "")) or _first("g++", "c++", "clang++")
         core = Path(self.root) / "asr" / "inference" / "core"
         # A library of an older source must not outlive it.
         for library in core.glob("*.so"):

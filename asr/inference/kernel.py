@@ -35,7 +35,7 @@ class Kernel:
                 "kernel",
                 expected=f"one of {', '.join(available()) or 'none, for none was built'}",
                 got=instruction_set,
-                remedy="Install again where there is a C++ compiler (g++).",
+                remedy="Install again where there is a C++ compiler (g++ or clang++).",
             )
         self.name = instruction_set
         self._library = library

@@ -24,6 +24,7 @@
 #include <vector>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -184,6 +185,16 @@ template <int L> inline Vec<L> widen(const int8_t* w) {
   return v;
 }
 
+template <int L> inline Vec<L> permute(Vec<L> v, Int<L> from) {
+#if defined(__clang__)
+  Vec<L> w;
+  for (int i = 0; i < L; ++i) w[i] = v[from[i]];
+  return w;
+#else
+  return __builtin_shuffle(v, from);
+#endif
+}
+
 // Lane r * CL + c holds row r, column c: the sum over c of every row, rows first.
 template <int L, int CL> inline Vec<L> fold(Vec<L> v) {
   if constexpr (CL > 1) {
@@ -192,9 +203,9 @@ template <int L, int CL> inline Vec<L> fold(Vec<L> v) {
     for (int step = 1; step < CL; step *= 2) {
       Int<L> partner;
       for (int i = 0; i < L; ++i) partner[i] = i ^ step;
-      v += __builtin_shuffle(v, partner);
+      v += permute<L>(v, partner);
     }
-    v = __builtin_shuffle(v, first);
+    v = permute<L>(v, first);
   }
   return v;
 }
@@ -876,12 +887,19 @@ void run(const Layer& layer, const Sequences& s, int batch, int threads) {
 
 extern "C" {
 
+#if defined(__x86_64__)
+static bool has_f16c() {  // not every compiler's __builtin_cpu_supports knows the name
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 // 0 portable, 1 AVX2 with FMA and F16C, 2 AVX-512 (F, BW, CD, DQ, VL): what this processor has.
 int32_t block_sparse_processor() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
+                    __builtin_cpu_supports("bmi2") && has_f16c();
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512cd");
