@@ -16,7 +16,13 @@ from asr.decoding.arpa import words_of_model
 from asr.decoding.confidence import word_posteriors
 from asr.decoding.decoder import Decoded, Word
 from asr.decoding.label_text import label_texts, word_spans
-from asr.decoding.lexicon import check_known, check_spaces, check_writable, read_lexicon
+from asr.decoding.lexicon import (
+    check_hot_words,
+    check_known,
+    check_spaces,
+    check_writable,
+    read_lexicon,
+)
 from asr.decoding.prefix_search import Fusion, Limits, PrefixSearch, Reading
 from asr.errors import InputError
 from asr.files import sha256
@@ -61,13 +67,17 @@ class BeamDecoder:
         hot_words: Sequence[str],
         hot_word_weight: float,
     ) -> None:
-        if beam < 1 or prefix_threshold >= 0 or label_threshold >= 0 or language_model_weight <= 0:
-            raise InputError(
-                "beam search",
-                expected="beam of 1 or more, thresholds below 0, language_model_weight above 0",
-                got=f"{beam}, {prefix_threshold}, {label_threshold} and {language_model_weight}",
-                remedy="conf/decoding/beam.yaml has usual values.",
-            )
+        if type(beam) is not int or not 1 <= beam < 1 << 31:
+            raise _out_of_range("beam", "a whole number from 1 on", beam)
+        for name, threshold in (("prefix", prefix_threshold), ("label", label_threshold)):
+            if not (_is_finite(threshold) and threshold < 0):
+                raise _out_of_range(f"{name}_threshold", "a number below 0", threshold)
+        if not _is_finite(unknown_word_score):
+            raise _out_of_range("unknown_word_score", "a finite number", unknown_word_score)
+        if not (_is_finite(hot_word_weight) and hot_word_weight >= 0):
+            raise _out_of_range("hot_word_weight", "0 or a number above", hot_word_weight)
+        _check_weights(language_model_weight, word_bonus)
+        check_hot_words(hot_words)
         self._limits = Limits(beam, prefix_threshold, label_threshold)
         self._hot_words, self._hot_word_weight = tuple(hot_words), hot_word_weight
         self._listed = () if lexicon is None else tuple(read_lexicon(lexicon))
@@ -87,14 +97,28 @@ class BeamDecoder:
         self._texts: tuple[str, ...] = ()
         self._vocabulary: Vocabulary | None = None
         self._searches: dict[tuple[str, ...], PrefixSearch] = {}  # by labels, of all copies
-        hashes = [path and sha256(path) for path in (language_model, lexicon)]
-        self.language_model = language_model and (
-            f"{Path(language_model).name} (sha256 {str(hashes[0])[:12]}), "
-            f"weight {language_model_weight:g}, word bonus {word_bonus:g}"
-        )
-        self.name = self._name(hashes)
+        self._hashes = [path and sha256(path) for path in (language_model, lexicon)]
+        self.language_model, self.name = self._language_model(), self._name()
 
-    def _name(self, hashes: Sequence[str | None]) -> str:
+    def reweighted(self, language_model_weight: float, word_bonus: float) -> Self:
+        """The same decoder with two other numbers; words and hashes of its files are kept."""
+        assert self._fusion is not None, "there is nothing to weight"
+        _check_weights(language_model_weight, word_bonus)
+        other = copy(self)
+        other._fusion = replace(self._fusion, weight=language_model_weight, bonus=word_bonus)
+        other._searches = {}  # the package fixes both when it loads a model
+        other.language_model, other.name = other._language_model(), other._name()
+        return other
+
+    def _language_model(self) -> str | None:
+        if self._fusion is None or self._fusion.model is None:
+            return None
+        return (
+            f"{self._fusion.model.name} (sha256 {str(self._hashes[0])[:12]}), "
+            f"weight {self._fusion.weight:g}, word bonus {self._fusion.bonus:g}"
+        )
+
+    def _name(self) -> str:
         """What tells the settings apart that have an effect: the main ones, and a hash of all."""
         fusion = self._fusion
         parts = [f"beam{self._limits.beam}"]
@@ -102,7 +126,7 @@ class BeamDecoder:
         if fusion is not None:
             parts += [f"lm{fusion.weight:g}"] * (fusion.model is not None)
             parts += ["lexicon"] * bool(self._listed) + [f"bonus{fusion.bonus:g}"]
-            settings += [*hashes, fusion.weight, fusion.bonus, fusion.unknown]
+            settings += [*self._hashes, fusion.weight, fusion.bonus, fusion.unknown]
         if self._hot_words:
             parts.append(f"hot{len(self._hot_words)}")
             settings += [list(self._hot_words), self._hot_word_weight]
@@ -124,8 +148,8 @@ class BeamDecoder:
             self._searches[bound._texts] = PrefixSearch(bound._texts, self._fusion)
         return bound
 
-    def decode(self, log_probs: Tensor) -> Decoded:
-        """Decode one utterance `(S, V)`."""
+    def decode(self, log_probs: Tensor, *, with_words: bool = True) -> Decoded:
+        """Decode one utterance `(S, V)`; where only its text counts, without times of words."""
         assert self._vocabulary is not None, "for_vocabulary comes first"
         log_probs = log_probs.detach().float().cpu()
         if len(log_probs) == 0 or not (log_probs < math.inf).all():  # NaN is not either
@@ -135,6 +159,8 @@ class BeamDecoder:
         )
         best = readings[0]
         labels = self._vocabulary.encode(" ".join(best.words))
+        if not with_words:
+            return Decoded(tuple(labels), (), best.score, None)
         starts, words = self._times(log_probs, labels, best)
         posteriors = word_posteriors(readings)
         sure = (
@@ -164,3 +190,23 @@ class BeamDecoder:
         for (first, after), word in zip(word_spans(self._texts, labels), words, strict=True):
             starts.extend([word.start] * (after - first))
         return tuple(starts), words
+
+
+def _check_weights(language_model_weight: float, word_bonus: float) -> None:
+    if not (_is_finite(language_model_weight) and language_model_weight > 0):
+        raise _out_of_range("language_model_weight", "a number above 0", language_model_weight)
+    if not _is_finite(word_bonus):
+        raise _out_of_range("word_bonus", "a finite number", word_bonus)
+
+
+def _is_finite(value: object) -> bool:
+    return type(value) in (float, int) and math.isfinite(float(value))  # type: ignore[arg-type]
+
+
+def _out_of_range(name: str, expected: str, value: object) -> InputError:
+    return InputError(
+        f"decoding.{name}",
+        expected=expected,
+        got=repr(value),
+        remedy="conf/decoding/beam.yaml has usual values.",
+    )

@@ -60,23 +60,32 @@ def estimate(
 def read_texts(path: str | Path) -> Iterator[str]:
     """The texts of a manifest, or the lines of any other file."""
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(path, encoding="utf-8-sig", newline="") as file:  # spreadsheets write the mark
             match Path(path).suffix:
                 case ".jsonl" | ".json":
-                    for line in filter(str.strip, file):
-                        yield str(json.loads(line)["text"])
+                    for number, line in enumerate(file, 1):
+                        if line.strip():
+                            yield _text(json.loads(line), number)
                 case ".csv":
-                    for row in csv.DictReader(file):
-                        yield row["text"]
+                    rows = csv.DictReader(file)
+                    for row in rows:
+                        yield _text(row, rows.line_num)
                 case _:
                     yield from file
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, csv.Error) as error:
         raise InputError(
             str(path),
             expected="a manifest with a text on every line, or text in UTF-8",
             got=f"{type(error).__name__}: {error}",
             remedy="Mend it; `python -m asr.data.check` says what is wrong with a manifest.",
         ) from error
+
+
+def _text(line: dict[str, object], number: int) -> str:
+    text = line["text"]
+    if not isinstance(text, str):  # null as a text would be the word "none"
+        raise TypeError(f"line {number} has {text!r} as text")
+    return text
 
 
 @report_input_errors

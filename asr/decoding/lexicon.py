@@ -15,7 +15,7 @@ def read_lexicon(path: str) -> list[str]:
         InputError: it cannot be read, is empty, or has several words in a line.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             words = list(dict.fromkeys(filter(None, map(str.strip, file))))
     except (OSError, ValueError) as error:
         raise _error(path, f"{type(error).__name__}: {error}") from error
@@ -45,6 +45,19 @@ def check_writable(words: Sequence[str], vocabulary: Vocabulary) -> None:
             expected="characters of the model's vocabulary only, in its case",
             got=_shown(unwritable),
             remedy="Write them as the normaliser does, or take them out.",
+        )
+
+
+def check_hot_words(words: Sequence[str]) -> None:
+    """Raise InputError unless each is one word; a text alone would be favoured letter by letter."""
+    several = [words] if isinstance(words, str) else list(words)
+    wrong = [word for word in several if not isinstance(word, str) or word.split() != [word]]
+    if wrong or isinstance(words, str):
+        raise InputError(
+            "decoding.hot_words",
+            expected="a list of single words, none of them empty",
+            got=_shown(wrong or several),
+            remedy="Name the words of a phrase singly: decoding.hot_words=[new,york].",
         )
 
 

@@ -118,7 +118,7 @@ def read_hypotheses(path: str | Path) -> list[Hypothesis]:
     except OSError as error:
         raise _not_heard(path, f"{type(error).__name__}: {error}") from error
     except (ValueError, TypeError, RecursionError) as error:
-        wrong = f"{type(error).__name__}: {error} after {len(heard)} good lines"
+        wrong = f"in line {len(heard) + 1}, {type(error).__name__}: {error}"
         raise _not_heard(path, wrong) from error
     return heard
 

@@ -9,9 +9,12 @@ errors, then the fewest character errors, then the smaller numbers.
 import argparse
 import itertools
 import json
+import re
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +25,7 @@ from asr.arguments import count, positive_seconds
 from asr.checkpoint import TrainedModel, load_trained
 from asr.data.manifest import read_manifest
 from asr.decoding.beam import BeamDecoder
-from asr.decoding.decoder import Decoder
+from asr.decoding.decoder import Decoded
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import InputError, report_input_errors
 from asr.evaluation.error_rate import character_counts, pool, word_counts
@@ -56,28 +59,32 @@ def tune(
         references: normalised.
         settings: the command's.
     """
+    first = BeamDecoder(
+        beam=settings.beam,
+        prefix_threshold=settings.prefix_threshold,
+        label_threshold=settings.label_threshold,
+        language_model=settings.language_model,
+        language_model_weight=settings.weights[0],
+        word_bonus=settings.bonuses[0],
+        unknown_word_score=settings.unknown_word_score,
+        lexicon=settings.lexicon,
+        hot_words=(),
+        hot_word_weight=0.0,
+    )
     for weight, bonus in itertools.product(settings.weights, settings.bonuses):
-        decoder = BeamDecoder(
-            beam=settings.beam,
-            prefix_threshold=settings.prefix_threshold,
-            label_threshold=settings.label_threshold,
-            language_model=settings.language_model,
-            language_model_weight=weight,
-            word_bonus=bonus,
-            unknown_word_score=settings.unknown_word_score,
-            lexicon=settings.lexicon,
-            hot_words=(),
-            hot_word_weight=0.0,
-        )
-        yield Trial(weight, bonus, *error_rates(trained, log_probs, references, decoder))
+        bound = first.reweighted(weight, bonus).for_vocabulary(trained.vocabulary)
+        decode = partial(bound.decode, with_words=False)
+        yield Trial(weight, bonus, *error_rates(trained, log_probs, references, decode))
 
 
 def error_rates(
-    trained: TrainedModel, log_probs: Sequence[Tensor], references: Sequence[str], decoder: Decoder
+    trained: TrainedModel,
+    log_probs: Sequence[Tensor],
+    references: Sequence[str],
+    decode: Callable[[Tensor], Decoded],
 ) -> tuple[float, float]:
-    """WER and CER of a decoder, from pooled counts."""
-    bound = decoder.for_vocabulary(trained.vocabulary)
-    texts = [text_of(trained, bound.decode(one)) for one in log_probs]
+    """WER and CER of a decoder's readings, from pooled counts."""
+    texts = [text_of(trained, decode(one)) for one in log_probs]
     words, characters = word_counts(references, texts), character_counts(references, texts)
     return pool(words).rate, pool(characters).rate
 
@@ -110,7 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             log_probs[index] = batch[:length, place].cpu().clone()
     in_order = [log_probs[index] for index in range(len(utterances))]
     references = [trained.normaliser(utterance.text) for utterance in utterances]
-    greedy = error_rates(trained, in_order, references, GreedyDecoder())
+    greedy = error_rates(
+        trained, in_order, references, GreedyDecoder().for_vocabulary(trained.vocabulary).decode
+    )
     trials = list(tune(trained, in_order, references, given))
     best = min(trials, key=lambda t: (t.wer, t.cer, t.language_model_weight, t.word_bonus))
     if given.json:
@@ -153,8 +162,24 @@ def _overrides(given: argparse.Namespace, best: Trial) -> str:
         if name in ("language_model", "language_model_weight", "word_bonus")
         or value != _parser().get_default(name)
     }
-    keys = " ".join(f"decoding.{name}={value}" for name, value in set_here.items())
-    return f"python evaluate.py runs=[{given.run}] decoding=beam {keys}"
+    runs = f"runs=[{_for_hydra(given.run)}]"
+    keys = [f"decoding.{name}={_for_hydra(value)}" for name, value in set_here.items()]
+    return shlex.join(["python", "evaluate.py", runs, "decoding=beam", *keys])
+
+
+_PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)(?:\.{0,2}/|[a-z])[\w/.-]*", re.A | re.I)
+
+
+def _for_hydra(value: object) -> str:
+    """A value as Hydra reads it back: a path with characters of its grammar in quotes."""
+    text = str(value)
+    if not isinstance(value, str) or _PLAIN.fullmatch(text):
+        return text
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: _escaped(*found.groups()), text) + "'"
+
+
+def _escaped(backslashes: str, quote: str) -> str:
+    return 2 * backslashes + "\\" * bool(quote) + quote
 
 
 def _parser() -> argparse.ArgumentParser:

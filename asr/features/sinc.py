@@ -21,8 +21,8 @@ def sinc_filters(original: int, target: int) -> tuple[NDArray[np.float32], int]:
     """Filters `(target, taps)` for rates in lowest terms, and how many taps precede a sample.
 
     Output sample i * target + j is filter j on the taps from input sample i * original - width
-    on. A sinc under a Hann window, cut off at 0.99 of the lower rate's half: the numbers of
-    `torchaudio.transforms.Resample`, which takes a second of torch to import.
+    on. A sinc under a Hann window, cut off at 0.99 of the lower rate's half: the very
+    numbers of `torchaudio.transforms.Resample`, which takes a second of torch to import.
     """
     cutoff = min(original, target) * _ROLL_OFF
     width = ceil(_ZERO_CROSSINGS * original / cutoff)

@@ -5,17 +5,23 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
-from asr.inference.layers import CLIP, ConvolutionWeights, Direction
+from asr.inference.layers import CLIP, ConvolutionWeights, Direction, Product
+
+_VECTORS = 256  # multiplied at once: each meets every block in a copy of its own
 
 
 class Numpy:
-    """Products over the stored blocks only, a row of blocks at a time; many times slower."""
+    """Products over the stored blocks only, a row of blocks at a time; many times slower.
+
+    Where all blocks are stored it is numpy's own product, by as many threads as its BLAS starts
+    (OMP_NUM_THREADS or OPENBLAS_NUM_THREADS limit them).
+    """
 
     name = "numpy"
 
-    def product(self, matrix: BlockSparseMatrix, bias: NDArray | None = None) -> "_Product":
+    def product(self, matrix: BlockSparseMatrix, bias: NDArray | None = None) -> Product:
         """x (N, K) to x W' + bias (N, R)."""
-        return _Product(matrix, bias)
+        return _product(matrix, bias)
 
     def recurrence(self, direction: Direction, threads: int = 1) -> "_Recurrence":
         """One direction of a layer, ready to run; by one thread, whatever is asked."""
@@ -26,7 +32,22 @@ class Numpy:
         return _Convolution(weights)
 
 
-class _Product:
+def _product(matrix: BlockSparseMatrix, bias: NDArray | None) -> Product:
+    return _DenseProduct(matrix, bias) if matrix.is_whole else _BlockProduct(matrix, bias)
+
+
+class _DenseProduct:
+    def __init__(self, matrix: BlockSparseMatrix, bias: NDArray | None) -> None:
+        self._weight = matrix.to_dense().T
+        self._bias = np.float32(0) if bias is None else np.asarray(bias, np.float32)
+
+    def __call__(self, x: NDArray) -> NDArray[np.float32]:
+        y: NDArray[np.float32] = np.asarray(x, np.float32) @ self._weight
+        y += self._bias
+        return y
+
+
+class _BlockProduct:
     def __init__(self, matrix: BlockSparseMatrix, bias: NDArray | None) -> None:
         self._matrix, self._blocks = matrix, matrix.weights()
         counts = matrix.counts.astype(np.int64)
@@ -36,6 +57,12 @@ class _Product:
         self._bias = np.float32(0) if bias is None else np.asarray(bias, np.float32)
 
     def __call__(self, x: NDArray) -> NDArray[np.float32]:
+        y = np.empty((len(x), self._matrix.shape[0]), np.float32)
+        for first in range(0, len(x), _VECTORS):
+            y[first : first + _VECTORS] = self._some(x[first : first + _VECTORS])
+        return y
+
+    def _some(self, x: NDArray) -> NDArray[np.float32]:
         (outputs, inputs), (rows, columns) = self._matrix.shape, self._matrix.block
         y = np.zeros((len(x), self._matrix.block_rows, rows), np.float32)
         if len(self._filled):
@@ -52,8 +79,8 @@ class _Product:
 class _Recurrence:
     def __init__(self, direction: Direction) -> None:
         self._direction = direction
-        self._inputs = _Product(direction.inputs, direction.input_bias)
-        self._recurrent = _Product(direction.recurrent, direction.recurrent_bias)
+        self._inputs = _product(direction.inputs, direction.input_bias)
+        self._recurrent = _product(direction.recurrent, direction.recurrent_bias)
 
     def __call__(
         self,

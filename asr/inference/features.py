@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 from asr.errors import InputError
 from asr.features.mel import ENERGY_FLOOR, mel_filters
 from asr.features.sinc import resampled_samples, sinc_filters
-from asr.inference.block_sparse_matrix import BlockSparseMatrix
-from asr.inference.layers import Engine, Product
 
-_PANEL = 32  # vectors that the kernel multiplies at once
-_ROWS = 256  # of resampled samples made at once
+_TAPS = 1 << 16  # of resampled samples made at once, so that they stay in the cache
 _BLOCK = 128  # frames transformed at once, so that they stay in the cache
 # Numbers in a table of filters: 15,999 to 16,000 Hz would need gigabytes.
 _LARGEST_FILTERS = 50_000_000
@@ -45,6 +42,8 @@ class FeatureSettings:
         shapes = (self.mean.shape, self.deviation.shape)
         legal = (
             self.kind in ("log_mel", "spectrogram")
+            and all(type(size) is int for size in (*sizes, self.fft_size))
+            and all(type(limit) in (int, float) for limit in (self.low_hz, self.high_hz))
             and 1 <= min(sizes) <= max(sizes) < 2**20
             and self.hop <= self.window <= self.fft_size < 2**20
             and shapes == ((self.bins,), (self.bins,))
@@ -67,45 +66,60 @@ class FeatureSettings:
 
 @dataclass(frozen=True)
 class Resampler:
-    """Filters between two rates, in lowest terms: a product gives `target` samples a row.
+    """Filters between two rates, in lowest terms; a row is `target` samples.
 
-    Row i is made of `taps` samples, those from i * original - width on.
+    Sample j of row i is filter j on the taps from sample i * original + firsts[j] - width on.
+
+    Args:
+        filters: (target, taps) float64, without the zeros around them.
+        firsts: (target,) the first tap of each.
+        width: zeros before the first sample.
     """
 
-    product: Product
     original: int
     target: int
     width: int
+    filters: NDArray
+    firsts: NDArray
+
+    @classmethod
+    def between(cls, original: int, target: int) -> "Resampler":
+        """From `original` to `target`, in lowest terms."""
+        filters, width = sinc_filters(original, target)
+        used = filters != 0
+        firsts = used.argmax(1)
+        taps = int((filters.shape[1] - used[:, ::-1].argmax(1) - firsts).max())
+        firsts = np.minimum(firsts, filters.shape[1] - taps)
+        short = np.take_along_axis(filters, firsts[:, None] + np.arange(taps), 1)
+        return cls(original, target, width, short.astype(np.float64), firsts)
 
     @property
-    def taps(self) -> int:
+    def reach(self) -> int:
         """Samples that a row is made of."""
         return 2 * self.width + self.original
 
-    def rows(self, padded: NDArray, count: int, first: int = 0) -> NDArray[np.float32]:
-        """Rows `first` and on, from samples that begin `width` before: `(count * target,)`.
+    def rows(self, padded: NDArray, count: int) -> NDArray[np.float32]:
+        """So many rows, from samples that begin `width` before: `(count * target,)`.
 
-        They do not depend on how many there are: an engine sums few rows in another order than
-        many, numpy's BLAS the rows of one panel in two, and the rounding would show in the bins
-        that a lower rate leaves empty. So panels are whole, and rows have their places in them.
+        Summed in float64 and rounded once, as training does: the order of a sum in float32 would
+        show in the bins that a lower rate leaves empty.
         """
-        seen = sliding_window_view(padded, self.taps)[:: self.original][:count]
+        taps = sliding_window_view(padded.astype(np.float64), self.filters.shape[1])
         resampled = np.empty((count, self.target), np.float32)
-        for start in range(-(first % _PANEL), count, _ROWS):
-            some = slice(max(start, 0), min(start + _ROWS, count))
-            place = slice(some.start - start, some.stop - start)
-            vectors = np.zeros((-(-place.stop // _PANEL) * _PANEL, self.taps), np.float32)
-            vectors[place] = seen[some]
-            resampled[some] = self.product(vectors)[place]
+        step = max(_TAPS // self.filters.size, 1)
+        for first in range(0, count, step):
+            rows = np.arange(first, min(first + step, count))
+            seen = taps[rows[:, None] * self.original + self.firsts]
+            # Not by BLAS, whose threads spin.
+            resampled[rows] = np.einsum("ijk,jk->ij", seen, self.filters)
         return resampled.reshape(-1)
 
 
 @dataclass
 class FeatureExtractor:
-    """Samples to normalised features, resampled by products of `engine`."""
+    """Samples to normalised features, in numpy whatever the engine."""
 
     settings: FeatureSettings
-    engine: Engine
     _hann: NDArray = field(init=False)
     # Bins of the FFT under each band, one band after the other; their weights; where bands begin.
     _within: NDArray = field(init=False)
@@ -177,8 +191,16 @@ class FeatureExtractor:
         """From `rate` Hz to the model's rate; None where they are the same.
 
         Raises:
-            InputError: the rates' common divisor is so small that the filters fill the memory.
+            InputError: no rate, or the common divisor of the two is so small that the filters
+                fill the memory.
         """
+        if not isinstance(rate, int | np.integer) or isinstance(rate, bool) or rate < 1:
+            raise InputError(
+                "sample rate",
+                expected="a whole number of Hz above 0",
+                got=repr(rate),
+                remedy="Pass the rate at which the samples were recorded, such as 16000.",
+            )
         wanted = self.settings.sample_rate
         if rate == wanted:
             return None
@@ -192,9 +214,7 @@ class FeatureExtractor:
                     got=f"{rate} to {wanted} Hz",
                     remedy="Convert the audio to the model's sample rate beforehand.",
                 )
-            filters, width = sinc_filters(original, target)
-            product = self.engine.product(BlockSparseMatrix.from_dense(filters, (8, 16)))
-            self._resamplers[rate] = Resampler(product, original, target, width)
+            self._resamplers[rate] = Resampler.between(original, target)
         return self._resamplers[rate]
 
 

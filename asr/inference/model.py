@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from asr.errors import InputError
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
 from asr.inference.features import FeatureSettings
 from asr.inference.layers import ConvolutionWeights, Direction
+from asr.text import Vocabulary, vocabulary_from_state
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,21 @@ class Model:
                 _fit(f"recurrent layer {index}", shape, (width, hidden))
             width = hidden * (len(layer) if self.concatenate else 1)
         if self.lookahead is not None:
-            _fit("lookahead", self.lookahead.shape[0], width)
+            _fit("dimensions of the lookahead", self.lookahead.ndim, 2)
+            _fit("rows of the lookahead", self.lookahead.shape[0], width)
+            if not self.lookahead.shape[1]:
+                _fit("frames of the lookahead", 0, "1 or more, the present one first")
         for name, linear in (("projection", self.projection), ("output", self.output)):
             if linear is not None:
                 _fit(name, linear.weight.shape[1], width)
                 _fit(f"bias of the {name}", linear.bias.shape, (linear.weight.shape[0],))
                 width = linear.weight.shape[0]
+        _fit("labels of the output", width, len(self.labels))
+
+    @cached_property
+    def labels(self) -> Vocabulary:
+        """The vocabulary, ready to decode."""
+        return vocabulary_from_state(dict(self.vocabulary))
 
     def output_frames(self, frames: int) -> int:
         """Output frames S of so many feature frames T."""
@@ -90,15 +101,25 @@ class Model:
         return self.features.hop * int(np.prod(strides, dtype=int))
 
     def matrices(self) -> Iterator[tuple[str, BlockSparseMatrix]]:
-        """Every matrix by its name in the file; one that two directions share comes twice."""
+        """Every matrix by its name in the file; one that two directions share comes once."""
         for index, layer in enumerate(self.layers):
+            shared = shares_input(layer)
             for way in layer:
                 side = "right_to_left" if way.reverse else "left_to_right"
-                yield f"layers.{index}.{side}.input", way.inputs
+                if not (way.reverse and shared):
+                    yield f"layers.{index}.{side}.input", way.inputs
                 yield f"layers.{index}.{side}.recurrent", way.recurrent
         if self.projection is not None:
             yield "projection", self.projection.weight
         yield "output", self.output.weight
+
+
+def shares_input(layer: tuple[Direction, ...]) -> bool:
+    """Whether the directions have one W between them, as in the papers' form."""
+    if len(layer) == 1:
+        return False
+    first, second = (vars(way.inputs).values() for way in layer)
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 _WAYS: dict[int, list[bool]] = {1: [False], 2: [False, True]}

@@ -1,8 +1,8 @@
 """The file of an exported model: a safetensors container, version 1.
 
 Its metadata are three strings: `format` = "asr-block-sparse 1", `sha256`, and `model`, a JSON
-object with the keys features, vocabulary, matrices, layers, convolutions, concatenate and
-provenance. Tensors, all little-endian and row-major:
+object with the keys features, vocabulary, matrices, layers, convolutions, concatenate, lookahead,
+projection and provenance. Keys are sorted: a model has one file. Tensors, little-endian, row-major:
 
     features.mean, features.deviation           (F,) float32
     convolutions.I.weight, .bias                (C', C, frequency, time), (C',)
@@ -16,7 +16,8 @@ provenance. Tensors, all little-endian and row-major:
        MATRIX.scales                            (N,) float32, with int8 only
 
 MATRIX is layers.I.WAY.input, layers.I.WAY.recurrent, projection or output; `matrices` in the
-metadata gives shape, block and groups of those in blocks. The order of blocks is that of
+metadata gives shape, block and groups of those in blocks. Of a layer with `shared_input`, the
+input of left_to_right is right_to_left's as well. The order of blocks is that of
 `BlockSparseMatrix`, the order of gates torch's.
 
 `sha256` is that of the file with its own 64 digits set to 0: damage is found before anything is
@@ -31,7 +32,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
@@ -40,7 +40,7 @@ from asr.files import atomic_write
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
 from asr.inference.features import FeatureSettings
 from asr.inference.layers import ConvolutionWeights, Direction
-from asr.inference.model import Linear, Model
+from asr.inference.model import Linear, Model, shares_input
 
 FORMAT = "asr-block-sparse 1"
 _DIGEST = re.compile(rb'"sha256":"([0-9a-f]{64})"')
@@ -85,16 +85,15 @@ def model_bytes(model: Model) -> bytes:
                 "block": list(matrix.block),
                 "groups": matrix.groups,
             }
-    settings = {
-        key: value
-        for key, value in vars(model.features).items()
-        if key not in ("mean", "deviation")
-    }
+    settings = vars(model.features).items()
     description = {
-        "features": settings,
+        "features": {key: value for key, value in settings if not isinstance(value, np.ndarray)},
         "vocabulary": dict(model.vocabulary),
         "matrices": matrices,
-        "layers": [{"cell": layer[0].cell, "directions": len(layer)} for layer in model.layers],
+        "layers": [
+            {"cell": each[0].cell, "directions": len(each), "shared_input": shares_input(each)}
+            for each in model.layers
+        ],
         "convolutions": [{"stride": list(each.stride)} for each in model.convolutions],
         "concatenate": model.concatenate,
         "lookahead": model.lookahead is not None,
@@ -104,9 +103,18 @@ def model_bytes(model: Model) -> bytes:
     text = json.dumps(description, sort_keys=True, allow_nan=False)
     metadata = {"format": FORMAT, "model": text, "sha256": "0" * 64}
     contiguous = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
-    blank = save(contiguous, metadata)
+    blank = _with_metadata(save(contiguous), metadata)
     digest = hashlib.sha256(blank).hexdigest().encode()
     return blank.replace(b'"sha256":"' + b"0" * 64, b'"sha256":"' + digest, 1)
+
+
+def _with_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file with metadata, in order; the library writes them in a random one."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start]) | {"__metadata__": metadata}
+    written = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    written += b" " * (-len(written) % 8)  # tensors begin at a multiple of 8
+    return len(written).to_bytes(8, "little") + written + data[start:]
 
 
 def matrix_tensors(name: str, matrix: BlockSparseMatrix) -> dict[str, NDArray]:
@@ -123,13 +131,15 @@ def matrix_tensors(name: str, matrix: BlockSparseMatrix) -> dict[str, NDArray]:
 
 
 def is_model_file(path: str | Path) -> bool:
-    """Whether a file begins as an exported model does."""
+    """Whether a file's header says that it is an exported model, of whatever version."""
     try:
         with open(path, "rb") as file:
-            start = file.read(1 << 16)
+            length = int.from_bytes(file.read(8), "little")
+            # All of it: a large vocabulary may come first.
+            header = file.read(length) if length <= _LONGEST_HEADER else b""
     except OSError:
         return False
-    return start[8:9] == b"{" and FORMAT.split()[0].encode() in start
+    return header[:1] == b"{" and FORMAT.split()[0].encode() in header
 
 
 def read_model(path: str | Path) -> Model:
@@ -159,9 +169,7 @@ def model_from_bytes(data: bytes, source: str) -> Model:
     except InputError:
         raise
     # A file can be whole and still not make sense; what its fields lead to, nobody foresees.
-    except (safetensors.SafetensorError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise _damaged(source, f"{type(error).__name__}: {error}") from error
-    except (AttributeError, OverflowError, RecursionError, MemoryError) as error:
+    except Exception as error:
         raise _damaged(source, f"{type(error).__name__}: {error}") from error
 
 
@@ -224,20 +232,17 @@ def _build(description: Mapping[str, Any], tensors: Mapping[str, NDArray]) -> Mo
     def matrix(name: str) -> BlockSparseMatrix:
         return _matrix(name, description["matrices"].get(name), tensors, tensor)
 
-    layers = tuple(
-        tuple(
-            Direction(
-                matrix(f"layers.{index}.{_SIDES[reverse]}.input"),
-                matrix(f"layers.{index}.{_SIDES[reverse]}.recurrent"),
-                floats(f"layers.{index}.{_SIDES[reverse]}.input_bias"),
-                floats(f"layers.{index}.{_SIDES[reverse]}.recurrent_bias"),
-                each["cell"],
-                reverse,
-            )
-            for reverse in _WAYS[each["directions"]]
-        )
-        for index, each in enumerate(description["layers"])
-    )
+    def layer(index: int, each: Mapping[str, Any]) -> tuple[Direction, ...]:
+        ways: list[Direction] = []
+        for reverse in _WAYS[each["directions"]]:
+            name = f"layers.{index}.{_SIDES[reverse]}"
+            shared = reverse and each["shared_input"]
+            inputs = ways[0].inputs if shared else matrix(f"{name}.input")
+            recurrent = matrix(f"{name}.recurrent")
+            biases = floats(f"{name}.input_bias"), floats(f"{name}.recurrent_bias")
+            ways.append(Direction(inputs, recurrent, *biases, each["cell"], reverse))
+        return tuple(ways)
+
     projection = None
     if description["projection"]:
         projection = Linear(matrix("projection"), floats("projection.bias"))
@@ -245,7 +250,7 @@ def _build(description: Mapping[str, Any], tensors: Mapping[str, NDArray]) -> Mo
         features=settings,
         vocabulary=dict(description["vocabulary"]),
         convolutions=convolutions,
-        layers=layers,
+        layers=tuple(layer(index, each) for index, each in enumerate(description["layers"])),
         concatenate=bool(description["concatenate"]),
         lookahead=floats("lookahead") if description["lookahead"] else None,
         projection=projection,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from asr.errors import InputError
 from asr.inference.layers import CLIP, Engine, Product, Recurrence
 from asr.inference.model import Model
 
@@ -36,6 +37,8 @@ class Network:
 
     def log_probabilities(self, features: Sequence[NDArray]) -> list[NDArray[np.float32]]:
         """Features `(F, T)` of each utterance to log-probabilities `(S, V)` of each."""
+        if not features:
+            return []
         rows = [self.front_end(each) for each in features]
         lengths = np.array([len(each) for each in rows])
         x = np.zeros((lengths.max(), len(rows), rows[0].shape[1]), np.float32)
@@ -80,10 +83,22 @@ class Network:
         return self.output(x)
 
     def output(self, x: NDArray) -> NDArray[np.float32]:
-        """States `(S, H)` behind the lookahead to log-probabilities `(S, V)`."""
+        """States `(S, H)` behind the lookahead to log-probabilities `(S, V)`.
+
+        Raises:
+            InputError: they are not finite.
+        """
         if self._projection is not None:
             x = np.clip(self._projection(x), 0, CLIP)
-        return log_softmax(self._output(x))
+        log_probs = log_softmax(self._output(x))
+        if not np.isfinite(log_probs).all():
+            raise InputError(
+                "output of the model",
+                expected="finite log-probabilities",
+                got="NaN or infinity",
+                remedy="Its weights have diverged, or were rounded too far: export another.",
+            )
+        return log_probs
 
 
 def lookahead(x: NDArray, weight: NDArray) -> NDArray[np.float32]:

@@ -23,7 +23,6 @@ from asr.inference.model_file import read_model
 from asr.inference.network import Network
 from asr.inference.stream import LogProbabilityStream, Stream
 from asr.inference.streaming.network import StreamingModel
-from asr.text import vocabulary_from_state
 
 
 class Recogniser:
@@ -45,9 +44,8 @@ class Recogniser:
         if threads < 1:
             raise InputError("threads", expected="1 or more", got=str(threads), remedy="Use 1.")
         self.engine = _engine(engine)
-        self._features = FeatureExtractor(self.model.features, self.engine)
+        self._features = FeatureExtractor(self.model.features)
         self._network = Network(self.model, self.engine, threads)
-        self._vocabulary = vocabulary_from_state(dict(self.model.vocabulary))
 
     def features(self, samples: NDArray, rate: int) -> NDArray[np.float32]:
         """Samples `(N,)` at `rate` Hz to normalised features `(F, T)`."""
@@ -58,12 +56,16 @@ class Recogniser:
         return self._features.resample(checked_samples(samples), rate)
 
     def log_probabilities(self, pieces: Sequence[tuple[NDArray, int]]) -> list[NDArray[np.float32]]:
-        """Pieces of audio, samples `(N,)` and rate in Hz, to log-probabilities `(S, V)` of each."""
+        """Pieces of audio, samples `(N,)` and rate in Hz, to log-probabilities `(S, V)` of each.
+
+        Raises:
+            InputError: samples or a rate that are none, or log-probabilities that are not finite.
+        """
         return self._network.log_probabilities([self._features(*piece) for piece in pieces])
 
     def text(self, log_probs: NDArray) -> str:
         """The best path's text, its words apart by single spaces."""
-        return " ".join(self._vocabulary.decode(greedy_labels(log_probs)).split())
+        return " ".join(self.model.labels.decode(greedy_labels(log_probs)).split())
 
     def transcribe(self, samples: NDArray, rate: int) -> str:
         """Samples `(N,)` at `rate` Hz to text."""
@@ -75,7 +77,7 @@ class Recogniser:
         Raises:
             InputError: the model is bidirectional.
         """
-        return Stream(self.stream_log_probabilities(rate), self._vocabulary)
+        return Stream(self.stream_log_probabilities(rate), self.model.labels)
 
     def stream_log_probabilities(self, rate: int) -> LogProbabilityStream:
         """Samples at `rate` Hz to log-probabilities as they come.
@@ -118,13 +120,6 @@ class Recogniser:
             context_seconds=context_seconds,
             batch=batch,
         )
-        if not np.isfinite(log_probs).all():
-            raise InputError(
-                str(path),
-                expected="finite log-probabilities from the model",
-                got="NaN or infinity",
-                remedy="Its weights have diverged, or were rounded too far: export another.",
-            )
         return Transcript(self.text(log_probs), info.seconds, time.perf_counter() - started)
 
 

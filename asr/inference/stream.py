@@ -28,16 +28,9 @@ class LogProbabilityStream:
     """
 
     def __init__(self, shared: StreamingModel, extractor: FeatureExtractor, rate: int) -> None:
-        if not isinstance(rate, int | np.integer) or rate < 1:
-            raise InputError(
-                "sample rate of the stream",
-                expected="a whole number of Hz above 0",
-                got=repr(rate),
-                remedy="Pass the rate at which the samples were recorded, such as 16000.",
-            )
-        self.features = StreamingFeatures(extractor, int(rate))
+        self.features = StreamingFeatures(extractor, rate)
         self.network = StreamingNetwork(shared)
-        self.latency_seconds = _latency(shared.model) + self._resampling_delay(int(rate))
+        self.latency_seconds = _latency(shared.model) + self._resampling_delay(rate)
         self._piece = max(round(_PIECE_SECONDS * rate), 1)
         self._finished = False
 
@@ -45,7 +38,8 @@ class LogProbabilityStream:
         """Samples `(N,)`, of any number, to the log-probabilities `(S, V)` that they complete.
 
         Raises:
-            InputError: the stream is finished, or these are no finite floating-point samples.
+            InputError: the stream is finished, these are no finite floating-point samples, or the
+                log-probabilities are not finite.
         """
         self._require_open()
         samples = checked_samples(samples)
@@ -110,7 +104,8 @@ class Stream:
         """Samples `(N,)`, of any number, to the text so far; its last word may go on.
 
         Raises:
-            InputError: the stream is finished, or these are no finite floating-point samples.
+            InputError: the stream is finished, these are no finite floating-point samples, or the
+                log-probabilities are not finite.
         """
         return self._append(self._log_probabilities.accept(samples))
 

@@ -21,7 +21,10 @@ def column_names(sets: Sequence[TestSet]) -> list[str]:
     """The settings, then of each test set its rates, as in `synthetic-test/wer_low`."""
     names = list(SETTING)
     for one in sets:
-        names += [f"{one.name}/{name}" for name in ("utterances", "scored", "interval_over")]
+        names += [
+            f"{one.name}/{name}"
+            for name in ("utterances", "scored", "baseline_seeds", "interval_over")
+        ]
         names += [f"{one.name}/{rate}{part}" for rate in RATES for part in _OF_A_RATE]
     return names
 
@@ -49,6 +52,7 @@ def _of_cell(cell: Cell, test_set: TestSet) -> dict[str, Value]:
     values: dict[str, Value] = {
         "utterances": test_set.utterances,
         "scored": len(cell.seeds),  # runs: fewer than the row's where some were not scored here
+        "baseline_seeds": cell.baseline_seeds or None,
         "interval_over": cell.rates["words"].drawn or None,
     }
     for name, unit in RATES.items():

@@ -34,6 +34,11 @@ const grouped = (value) => Math.round(value).toLocaleString("en");
 const signed = (value) => (value < 0 ? "\u2212" : "+") + Math.abs(100 * value).toFixed(2);
 const probability = (p) => (p < 0.001 ? "p < 0.001" : `p ${p.toFixed(3)}`);
 
+const speed = (value) => (known(value) ? value.toFixed(4) : "none");
+
+/** What goes behind a difference: its p, and that one seed says nothing of other trainings. */
+const chance = (cell, gap) => (known(gap.holm) ? `, ${probability(gap.holm)}` : "") + (cell.oneSeed ? ", 1 seed" : "");
+
 function bytes(value) {
   if (value < 1e3) return `${Math.round(value)} B`;
   return value < 1e6 ? `${(value / 1e3).toFixed(1)} kB` : `${(value / 1e6).toFixed(2)} MB`;

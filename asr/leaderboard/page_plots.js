@@ -39,23 +39,22 @@ isDark.addEventListener("change", () => charts.forEach((specification, element) 
 
 const COSTS = [
   { id: "bytes", title: "bytes on disk", value: (row) => row.bytes, format: ".3~s" },
-  { id: "rtf", title: "real-time factor", value: (row) => row.rtf, format: ".3~g" },
+  { id: "rtf", title: "rtf, PyTorch checkpoint", value: (row) => row.rtf, format: ".3~g" },
   { id: "nonzero", title: "weights that are not zero", value: (row) => row.nonzero, format: ".3~s" },
 ];
 
 /** What a point tells when the mouse or a finger is on it. */
 function details(row, cell) {
   const gap = cell.difference?.[choices.rate];
-  const p = gap && known(gap.holm) ? `, ${probability(gap.holm)}` : "";
   return {
     setting: settingName(row),
     model: row.model || "unknown",
     rate: `${interval(cell[choices.rate])} %`,
-    gap: gap ? signed(gap.points[0]) + p : "none",
+    gap: gap ? signed(gap.points[0]) + chance(cell, gap) : "none",
     zeros: `${percent(row.sparsity, 1)} %`,
     nonzeroText: grouped(row.nonzero),
     bytesText: bytes(row.bytes),
-    rtfText: row.rtf.toFixed(4),
+    rtfText: speed(row.rtf),
     seeds: row.runs.map((run) => run.seed).join(", "),
     key: row.group,
   };
@@ -64,7 +63,7 @@ function details(row, cell) {
 const tooltip = () => [
   ["setting", "setting"], ["model", "model"], ["rate", choices.rate.toUpperCase()],
   ["gap", "from dense"], ["zeros", "zeros"], ["nonzeroText", "not zero"], ["bytesText", "bytes"],
-  ["rtfText", "real-time factor"], ["seeds", "seeds"], ["key", "key"],
+  ["rtfText", "rtf, PyTorch checkpoint"], ["seeds", "seeds"], ["key", "key"],
 ].map(([field, title]) => ({ field, title, type: "nominal" }));
 
 function plottedRows() {

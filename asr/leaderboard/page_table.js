@@ -18,7 +18,7 @@ function columns() {
     ...sets,
     { id: "nonzero", label: "Not zero", value: (row) => row.nonzero, text: (row) => grouped(row.nonzero) },
     { id: "bytes", label: "Bytes", value: (row) => row.bytes, text: (row) => bytes(row.bytes) },
-    { id: "rtf", label: "RTF", value: (row) => row.rtf, text: (row) => row.rtf.toFixed(4) },
+    { id: "rtf", label: "RTF", value: (row) => row.rtf, text: (row) => speed(row.rtf) },
     { id: "seeds", label: "Seeds", value: (row) => row.runs.length, text: (row) => String(row.runs.length) },
     { id: "parameters", label: "Weights", value: (row) => row.parameters, text: (row) => grouped(row.parameters) },
     { id: "model", label: "Model", value: (row) => row.model || null },
@@ -65,7 +65,7 @@ function cellContent(cell) {
   ];
   const gap = cell.difference?.[first];
   if (gap) {
-    const text = signed(gap.points[0]) + (known(gap.holm) ? `, ${probability(gap.holm)}` : "");
+    const text = signed(gap.points[0]) + chance(cell, gap);
     const clear = known(gap.holm) && gap.holm < 0.05;
     const kind = clear ? (gap.points[0] > 0 ? "worse" : "better") : "";
     content.push(make("span", { className: `small ${kind}`, textContent: text }));
@@ -128,7 +128,7 @@ function detailRow(row, shown) {
   const lines = [
     `${row.model || "network unknown"}; decoder ${row.decoder}${row.lm ? ` with ${row.lm}` : ""}; `
       + `${bytes(row.bytes)} as ${row.bytesOf}; ${percent(row.sparsityModel, 1)} % of all weights are zero; `
-      + `RTF on ${row.threads.join(" or ")} thread(s).`,
+      + `RTF of the PyTorch checkpoint on ${row.threads.join(" or ")} thread(s).`,
   ];
   for (const set of shownSets()) {
     const cell = row.cells[set.index];
@@ -138,6 +138,7 @@ function detailRow(row, shown) {
       const p = known(gap.p) ? `; ${probability(gap.p)} by itself, ${probability(gap.holm)} in this table` : "";
       lines.push(`${set.name}: ${rate.toUpperCase()} ${signed(gap.points[0])}${range} points from dense ${row.baseline}${relative}${p}.`);
     }
+    if (cell?.oneSeed) lines.push(`${set.name}: this setting or dense ${row.baseline} has one seed; p is of these trained models on other speech, not of other trainings.`);
     if (cell && cell.seeds.length < row.runs.length) {
       lines.push(`${set.name}: scored for ${cell.seeds.length} of ${row.runs.length} runs.`);
     }

@@ -30,13 +30,13 @@ def _row(index: int, row: Row, sets: tuple[TestSet, ...]) -> dict[str, Any]:
         "model": row.model,
         "method": row.method,
         "block": row.block,
-        "sparsity": row.sparsity,
-        "sparsityModel": row.sparsity_model,
+        "sparsity": _finite(row.sparsity),
+        "sparsityModel": _finite(row.sparsity_model),
         "parameters": row.parameters,
-        "nonzero": row.nonzero,
-        "bytes": row.bytes,
+        "nonzero": _finite(row.nonzero),
+        "bytes": _finite(row.bytes),
         "bytesOf": row.bytes_of,
-        "rtf": row.rtf,
+        "rtf": _finite(row.rtf),
         "threads": row.threads,
         "decoder": row.decoder,
         "lm": row.language_model,
@@ -65,6 +65,8 @@ def _cell(cell: Cell) -> dict[str, Any]:
     content: dict[str, Any] = {
         name: _triple(cell.rates[unit].interval) for name, unit in RATES.items()
     }
+    if cell.differences is not None and cell.one_seed:
+        content["oneSeed"] = True
     content["drawn"] = cell.rates["words"].drawn
     content["seeds"] = [
         {"key": one.result.run_key, "wer": one.result.wer, "cer": one.result.cer}
@@ -88,6 +90,10 @@ def _difference(found: Difference) -> dict[str, Any]:
 
 def _triple(interval: Interval) -> list[float | None]:
     return [_known(interval.estimate), _known(interval.low), _known(interval.high)]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _known(value: float) -> float | None:

@@ -124,5 +124,5 @@ def _exported(path: Path) -> str | None:
             header = json.loads(file.read(length)) if length < _HEADER_LIMIT else {}
         known = json.loads(header["__metadata__"]["model"])["provenance"]
         return str(known["run_key"]) if known["weights"] == "fp32" else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None  # of another program, which is no error

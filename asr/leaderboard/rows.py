@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import mean
 
 from asr.errors import InputError
+from asr.evaluation.result import HYPOTHESES
 from asr.leaderboard.reading import Found, Located
 from asr.leaderboard.run_folder import describe_model, run_folder
 from asr.leaderboard.scores import UNITS, Difference, Rate, difference, load_system, rate
@@ -32,6 +33,13 @@ class Cell:
     seeds: tuple[Located, ...]  # by seed
     rates: dict[Unit, Rate]
     differences: dict[Unit, Difference] | None  # from dense; None for dense, or without it
+    baseline_seeds: int = 0  # of dense on this test set; 0 where there are no differences
+
+    @property
+    def one_seed(self) -> bool:
+        """Whether chance in training stands uncounted: one seed here, or of the baseline."""
+        seeds = len({one.result.seed for one in self.seeds})
+        return seeds == 1 or self.baseline_seeds == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +123,39 @@ def _score(
     scored: dict[_Group, dict[str, Cell]] = {group: {} for group in grouped}
     for one in sets:
         here = {group: cells[one.name] for group, cells in grouped.items() if one.name in cells}
+        _note_missing(one, here, notes)
         systems = {group: load_system(seeds, notes) for group, seeds in here.items()}
         for group, seeds in here.items():
             rates = {unit: rate(seeds, systems[group], unit) for unit in UNITS}
             found = _differences(group, here, systems, notes)
-            scored[group][one.name] = Cell(tuple(seeds), rates, found)
+            dense = [] if found is None else here[_baseline(group, seeds)]
+            trained = len({each.result.seed for each in dense})
+            scored[group][one.name] = Cell(tuple(seeds), rates, found, trained)
     return scored
+
+
+def _note_missing(test_set: TestSet, here: dict[_Group, list[Located]], notes: list[str]) -> None:
+    """Tell what has no interval for want of hypotheses: a row with some, how many with none."""
+    without = 0
+    for group, seeds in here.items():
+        lacking = [one.path.parent for one in seeds if not (one.path.parent / HYPOTHESES).is_file()]
+        without += len(lacking) == len(seeds)
+        if 0 < len(lacking) < len(seeds):
+            notes.append(
+                f"no interval for {seeds[0].result.experiment}/{group[0]} on {test_set.name}: "
+                f"{len(lacking)} of {len(seeds)} results have no {HYPOTHESES}: "
+                f"{', '.join(map(str, lacking))}. Score them again, or take them out."
+            )
+    if without:
+        notes.append(
+            f"no intervals for {without} of {len(here)} rows on {test_set.name}: no {HYPOTHESES} "
+            "beside their results"
+        )
+
+
+def _baseline(group: _Group, seeds: Sequence[Located]) -> _Group:
+    """The dense row that a setting is compared with: same decoder and language model."""
+    return (seeds[0].result.baseline_key or group[0], *group[1:])
 
 
 def _differences(
@@ -129,11 +164,8 @@ def _differences(
     systems: dict[_Group, System | None],
     notes: list[str],
 ) -> dict[Unit, Difference] | None:
-    key = here[group][0].result.baseline_key
-    if key is None or key == group[0]:
-        return None
-    dense = (key, *group[1:])
-    if dense not in here:
+    dense = _baseline(group, here[group])
+    if dense == group or dense not in here:
         return None
     try:
         return {

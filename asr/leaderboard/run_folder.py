@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 
 Curve = list[tuple[float, float]]
 _WAYS = {"one": "forward only", "sum": "both ways, summed", "concatenate": "both ways"}
+_SECTION_LIMIT = 8192  # characters; a hundred thousand brackets crash libyaml
 _POINTS = 400  # of a curve; more are not seen
 
 
@@ -27,7 +29,7 @@ def describe_model(folder: Path) -> str:
         section = yaml.load(_section(folder / "config.yaml", "model"), yaml.CSafeLoader)["model"]
         cell, layers, hidden = section["cell"], section["layers"], section["hidden"]
         words = f"{cell} {layers}x{hidden}, {_WAYS.get(section['directions'])}"
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError):
         return ""
     return words + (f", projection {section['projection']}" if section.get("projection") else "")
 
@@ -42,15 +44,24 @@ def _section(path: Path, name: str) -> str:
             break
         elif kept:
             kept.append(line)
+    if sum(map(len, kept)) > _SECTION_LIMIT:
+        raise ValueError(f"{path}: too long a section {name}")
     return "\n".join(kept)
 
 
-def training_curves(folder: Path, names: Sequence[str]) -> dict[str, Curve]:
-    """Columns of `metrics.csv` over the step; long ones thinned evenly, ends kept."""
+def training_curves(folder: Path, names: Sequence[str], notes: list[str]) -> dict[str, Curve]:
+    """Columns of `metrics.csv` over the step; long ones thinned evenly, ends kept.
+
+    None without that file; of one that cannot be read a note tells.
+    """
+    path = folder / "metrics.csv"
     try:
-        with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-    except OSError:
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, csv.Error) as error:
+        notes.append(f"no curves: {path}: {type(error).__name__}: {error}")
         return {}
     curves: dict[str, Curve] = {}
     for name in names:
@@ -65,7 +76,7 @@ def _point(row: dict[str, str], name: str) -> tuple[float, float] | None:
         step, value = float(row["step"]), float(row[name])
     except (KeyError, TypeError, ValueError):
         return None  # a row of other metrics
-    return (step, value) if abs(value) < float("inf") else None
+    return (step, value) if math.isfinite(step) and math.isfinite(value) else None
 
 
 def _thinned(curve: Curve) -> Curve:
@@ -75,9 +86,14 @@ def _thinned(curve: Curve) -> Curve:
     return [curve[round(i * last / (_POINTS - 1))] for i in range(_POINTS)]
 
 
-def mask_pictures(folder: Path) -> list[tuple[str, str]]:
-    """Name and data URI of every picture in `masks/`."""
-    return [
-        (path.stem, "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode())
-        for path in sorted((folder / "masks").glob("*.png"))
-    ]
+def mask_pictures(folder: Path, notes: list[str]) -> list[tuple[str, str]]:
+    """Name and data URI of every picture in `masks/`; a note tells of one that cannot be read."""
+    pictures: list[tuple[str, str]] = []
+    for path in sorted((folder / "masks").glob("*.png")):
+        try:
+            content = base64.b64encode(path.read_bytes()).decode()
+        except OSError as error:
+            notes.append(f"no mask picture: {path}: {type(error).__name__}: {error}")
+        else:
+            pictures.append((path.stem, f"data:image/png;base64,{content}"))
+    return pictures

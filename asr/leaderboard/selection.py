@@ -82,7 +82,8 @@ def ordered(board: Board, column: str, *, descending: bool = False) -> Board:
         )
 
     def value(row: Row) -> object:
-        return flat(row, board.sets)[column]
+        numbers: dict[str, object] = {"seeds": row.seeds, "threads": row.threads}
+        return numbers[column] if column in numbers else flat(row, board.sets)[column]
 
     keyed = [(value(row), row) for row in board.rows]
     known = [(key, row) for key, row in keyed if key is not None]

@@ -81,8 +81,8 @@ def shown_run(located: Sequence[Located], notes: list[str]) -> ShownRun:
         folder=folder,
         seed=r.seed,
         title=" ".join(filter(None, (r.experiment, r.method, r.block))),
-        curves=training_curves(folder, _METRICS),
-        masks=mask_pictures(folder),
+        curves=training_curves(folder, _METRICS, notes),
+        masks=mask_pictures(folder, notes),
         worst=worst,
     )
 

@@ -13,8 +13,12 @@ from asr.statistics.bootstrap import Interval
 
 LEGEND = (
     "Rates in percent, with 95 % bootstrap intervals in brackets; differences from the dense "
-    "baseline in points, with p after Holm's correction over the table; zeros are of the pruned "
-    "matrices; rtf is processing time by audio time."
+    "baseline in points, with p after Holm's correction over the table. Intervals and p are of "
+    "these trained seeds on other speech of the kind; what other seeds would give is not in them, "
+    "least of all where the row or its baseline has one (1 seed). Zeros are of the pruned "
+    "matrices. rtf, PyTorch checkpoint: processing by audio time with dense arithmetic, which "
+    "zeros do not speed up; python -m asr.inference.benchmark.whole_model and python -m "
+    "asr.transcribe measure exported models."
 )
 _NUMBERS = {"zeros %", "weights", "not zero", "bytes", "rtf", "seeds"}
 
@@ -43,7 +47,7 @@ def _setting(row: Row) -> list[str]:
         f"{row.parameters:,}",
         f"{row.nonzero:,.0f}",
         f"{row.bytes:,.0f}",
-        f"{row.rtf:.4f}",
+        "none" if math.isnan(row.rtf) else f"{row.rtf:.4f}",
         f"{len(row.seeds)}",
     ]
 
@@ -53,7 +57,7 @@ def _scores(cell: Cell | None) -> str:
         return ""
     parts = [f"{name.upper()} {percent(cell.rates[unit].interval)}" for name, unit in RATES.items()]
     if cell.differences is not None:
-        parts.append(signed(cell.differences["words"]))
+        parts.append(signed(cell.differences["words"]) + ", 1 seed" * cell.one_seed)
     return "; ".join(parts)
 
 

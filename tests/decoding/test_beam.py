@@ -11,6 +11,7 @@ from asr.decoding.beam import BeamDecoder
 from asr.decoding.decoder import Decoded, Decoder
 from asr.decoding.greedy import GreedyDecoder
 from asr.decoding.label_text import label_texts
+from asr.decoding.lexicon import read_lexicon
 from asr.errors import InputError
 from asr.text import BpeVocabulary, CharacterVocabulary, Vocabulary
 from tests.decoding.oracle import MODELS, Arpa, all_texts, random_log_probs
@@ -196,8 +197,24 @@ def test_names_tell_settings_apart_by_content(tmp_path):
 @pytest.mark.parametrize(
     ("vocabulary", "changed", "told"),
     [
-        (VOCABULARY, {"beam": 0}, "beam of 1 or more"),
-        (VOCABULARY, {"label_threshold": 5.0}, "thresholds below 0"),
+        (VOCABULARY, {"beam": 0}, "from 1 on, got 0"),
+        (VOCABULARY, {"beam": math.nan}, "from 1 on, got nan"),
+        (VOCABULARY, {"beam": 1 << 31}, "from 1 on, got 2147483648"),
+        (VOCABULARY, {"label_threshold": 5.0}, "label_threshold: expected a number below 0"),
+        (VOCABULARY, {"label_threshold": None}, "below 0, got None"),
+        (VOCABULARY, {"prefix_threshold": math.nan}, "prefix_threshold: expected a number below"),
+        (VOCABULARY, {"prefix_threshold": -math.inf}, "below 0, got -inf"),
+        (VOCABULARY, {"language_model_weight": math.inf}, "above 0, got inf"),
+        (VOCABULARY, {"language_model_weight": 0.0}, r"above 0, got 0\.0"),
+        (VOCABULARY, {"word_bonus": math.nan}, "word_bonus: expected a finite"),
+        (VOCABULARY, {"unknown_word_score": -math.inf}, "unknown_word_score: expected a finite"),
+        (VOCABULARY, {"hot_word_weight": -1.0}, r"above, got -1\.0"),
+        (VOCABULARY, {"hot_word_weight": math.nan}, "above, got nan"),
+        (VOCABULARY, {"hot_words": [""]}, "single words.*got 1: ''"),
+        (VOCABULARY, {"hot_words": ["a", " "]}, "got 1: ' '"),
+        (VOCABULARY, {"hot_words": ["ab", "a b"]}, "got 1: 'a b'.*singly"),
+        (VOCABULARY, {"hot_words": "ab"}, "a list of single words"),
+        (VOCABULARY, {"hot_words": [1]}, "got 1: 1"),
         (VOCABULARY, {"language_model": "absent.arpa"}, "absent.arpa"),
         (VOCABULARY, {"language_model": str(PRESET)}, "no words in it"),
         (VOCABULARY, {"lexicon": "absent.txt"}, "absent.txt"),
@@ -209,6 +226,34 @@ def test_names_tell_settings_apart_by_content(tmp_path):
 def test_what_cannot_be_used_is_told(vocabulary, changed, told):
     with pytest.raises(InputError, match=told):
         beam(vocabulary, **changed)
+
+
+def test_other_weights_are_what_a_decoder_of_its_own_would_have():
+    first = BeamDecoder(**settings(language_model=ARPA, language_model_weight=0.3))
+    first.for_vocabulary(VOCABULARY).decode(emission(0, frames=30))
+    weights = {"language_model_weight": 1.5, "word_bonus": -1.0}
+    other, alone = (
+        first.reweighted(1.5, -1.0),
+        BeamDecoder(**settings(language_model=ARPA, **weights)),
+    )
+    assert (other.name, other.language_model) == (alone.name, alone.language_model)
+    for seed in range(5):
+        log_probs = emission(seed, frames=30)
+        expected = alone.for_vocabulary(VOCABULARY).decode(log_probs)
+        bound = other.for_vocabulary(VOCABULARY)
+        assert bound.decode(log_probs) == expected
+        bare = bound.decode(log_probs, with_words=False)
+        assert (bare.labels, bare.score, bare.words) == (expected.labels, expected.score, None)
+        kept = first.for_vocabulary(VOCABULARY).decode(log_probs)
+        assert kept.score != expected.score
+    with pytest.raises(InputError, match="language_model_weight"):
+        first.reweighted(math.nan, 0.0)
+
+
+def test_a_lexicon_that_a_spreadsheet_wrote_is_read_without_its_mark(tmp_path):
+    lexicon = tmp_path / "words.txt"
+    lexicon.write_text("ab\nb\n", encoding="utf-8-sig")
+    assert read_lexicon(str(lexicon)) == ["ab", "b"]
 
 
 def test_a_lexicon_that_the_model_does_not_know_is_told_with_the_remedy(tmp_path):

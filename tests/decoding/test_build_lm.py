@@ -79,11 +79,23 @@ def test_texts_from_csv_and_plain_files(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "content"), [("a.csv", "text\none\n"), ("a.jsonl", '{"text": "one"}\n'), ("a", "one")]
+)
+def test_a_byte_order_mark_is_no_part_of_a_text(tmp_path, name, content):
+    (tmp_path / name).write_text(content, encoding="utf-8-sig")
+    assert list(read_texts(tmp_path / name)) == ["one"]
+
+
+@pytest.mark.parametrize(
     ("name", "content", "told"),
     [
         ("a.jsonl", '{"audio_filepath": "a.wav"}\n', "KeyError: 'text'"),
         ("a.jsonl", "{\n", "JSONDecodeError"),
         ("a.csv", "audio_filepath\na.wav\n", "KeyError: 'text'"),
+        ("a.csv", "audio,text\na.wav,one\nb.wav\n", "line 3 has None as text"),
+        ("a.jsonl", '{"text": "one"}\n\n{"text": null}\n', "line 3 has None as text"),
+        ("a.jsonl", '{"text": 7}\n', "line 1 has 7 as text"),
+        ("a.jsonl", "[" * 200_000, "RecursionError"),
         ("absent.txt", None, "No such file"),
     ],
 )

@@ -1,12 +1,14 @@
 """Beam search through evaluate.py, tuning and alignment, on a real run folder."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from asr.checkpoint import load_trained
 from asr.data.manifest import Utterance, read_manifest, write_manifest
@@ -120,15 +122,40 @@ def test_tuning_reports_what_scoring_with_its_overrides_gives(folder, capsys):
 
     tune_decoding.main(arguments)
     out = capsys.readouterr().out
-    command = out.strip().splitlines()[-1]
-    assert command.startswith(f"python evaluate.py runs=[{folder / 'run'}] decoding=beam ")
-    overrides = dict(
-        word.removeprefix("decoding.").split("=") for word in command.split() if "decoding." in word
-    )
+    words = shlex.split(out.strip().splitlines()[-1])
+    assert words[:4] == ["python", "evaluate.py", f"runs=[{folder / 'run'}]", "decoding=beam"]
+    overrides = dict(word.removeprefix("decoding.").split("=") for word in words[4:])
     decoder = preset(**{key: yaml.safe_load(value) for key, value in overrides.items()})
     result = score(scored, trained, manifest, decoder, batch=2, batch_seconds=100.0).result
     assert result.wer == pytest.approx(told["best"]["wer"])
     assert "at the edge of those tried" in out
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "runs/a",
+        "../a",
+        "lm.arpa",
+        "a b/c",
+        "it's",
+        "a,b",
+        "x\\'y",
+        "back\\",
+        "\u00fc",
+        "a=b",
+        "1",
+        "null",
+    ],
+)
+def test_the_printed_command_survives_the_shell_and_hydra(path):
+    given = tune_decoding._parser().parse_args([path, "--manifest", "m", "--language-model", path])
+    command = tune_decoding._overrides(given, tune_decoding.Trial(0.5, 1.0, 0.0, 0.0))
+    parse = OverridesParser.create().parse_override
+    found = {one.key_or_group: one.value() for one in map(parse, shlex.split(command)[2:])}
+    assert found["runs"] == [path]
+    assert found["decoding.language_model"] == path
+    assert found["decoding.language_model_weight"] == 0.5
 
 
 def test_the_commands_defaults_are_the_presets():

@@ -6,10 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchaudio.functional import resample as torchaudio_resample
+from torchaudio.transforms import Resample
 
 from asr.errors import InputError
 from asr.features.resample import resample
-from asr.features.sinc import resampled_samples
+from asr.features.sinc import resampled_samples, sinc_filters
 
 
 @pytest.mark.parametrize("original", [8000, 11025, 22050, 44100, 48000])
@@ -17,6 +18,28 @@ def test_equals_torchaudio(original: int) -> None:
     waveform = np.random.default_rng(1).normal(0, 0.1, 5000).astype(np.float32)
     expected = torchaudio_resample(torch.from_numpy(waveform), original, 16000).numpy()
     np.testing.assert_allclose(resample(waveform, original, 16000), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("rates", [(441, 640), (441, 160), (3, 1), (1, 2), (21, 20), (9, 10)])
+def test_filters_are_torchaudios(rates: tuple[int, int]) -> None:
+    filters, width = sinc_filters(*rates)
+    transform = Resample(*rates)
+    assert width == transform.width
+    np.testing.assert_array_equal(filters, transform.kernel[:, 0].numpy())
+
+
+@pytest.mark.parametrize("original", [8000, 11025, 44100, 48000])
+def test_no_order_of_summation_shows(original: int) -> None:
+    """The samples are those of exact sums, rounded once, wherever they come in a product."""
+    waveform = np.random.default_rng(1).normal(0, 0.1, 3000).astype(np.float32)
+    found, divisor = resample(waveform, original, 16000), math.gcd(original, 16000)
+    stride, target = original // divisor, 16000 // divisor
+    filters, width = sinc_filters(stride, target)
+    padded = np.pad(waveform, (width, width + stride)).astype(np.float64)
+    for place in range(0, len(found), 7):
+        row, phase = divmod(place, target)
+        taps = padded[row * stride :][: filters.shape[1]]
+        assert found[place] == np.float32(math.fsum(taps * filters[phase].astype(np.float64)))
 
 
 def test_a_tone_stays_a_tone() -> None:

@@ -30,13 +30,34 @@ def sealed(description, tensors) -> bytes:
 
 
 def numbers(node, path=()):
-    """Paths of all integers in a description."""
+    """Paths of all numbers in a description."""
     items = node.items() if isinstance(node, dict) else enumerate(node)
     for key, value in items:
         if isinstance(value, (dict, list)):
             yield from numbers(value, (*path, key))
-        elif isinstance(value, int) and not isinstance(value, bool):
+        elif isinstance(value, int | float) and not isinstance(value, bool):
             yield (*path, key)
+
+
+def other_number(value, rng: random.Random):
+    near = [value - 1, value + 1, 2 * value]
+    return rng.choice([0, -1, 1, *near, float(value), value + 0.5, float("nan"), True, str(value)])
+
+
+def other_vocabulary(characters: str, rng: random.Random):
+    longer = [characters + "#", characters + "#$%"]
+    return rng.choice([characters[:-1], characters[:3], "", [characters], *longer])
+
+
+def other_tensor(values, rng: random.Random):
+    kind = rng.randrange(5)
+    if kind < 2 and len(values) > 1:
+        return values[: rng.randrange(len(values))]
+    if kind == 2:
+        return values.reshape(-1)
+    if kind == 3:
+        return rng.choice([values[None], values[..., None], values[..., :0], values[..., :1]])
+    return values.reshape(values.shape[::-1])
 
 
 def tampered(content: bytes, rng: random.Random) -> bytes:
@@ -44,44 +65,55 @@ def tampered(content: bytes, rng: random.Random) -> bytes:
     description = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["model"])
     tensors = {name: np.array(tensor) for name, tensor in load(content).items()}
     for _ in range(rng.randrange(1, 3)):
-        if rng.random() < 0.4:
+        chance = rng.random()
+        if chance < 0.1:
+            vocabulary = description["vocabulary"]
+            vocabulary["characters"] = other_vocabulary(str(vocabulary["characters"]), rng)
+            continue
+        if chance < 0.45:
             *path, last = rng.choice([p for p in numbers(description) if p[0] != "provenance"])
             node = description
             for key in path:
                 node = node[key]
-            node[last] = rng.choice([0, -1, 1, node[last] - 1, node[last] + 1, 2 * node[last]])
+            node[last] = other_number(node[last], rng)
             continue
         name = rng.choice(sorted(tensors))
-        values = tensors[name]
         # Indices above all: they are what could lead out of bounds.
         if rng.random() < 0.5:
             name = rng.choice([n for n in sorted(tensors) if n.endswith((".columns", ".counts"))])
             values = tensors[name].copy()
-            values.reshape(-1)[rng.randrange(values.size)] = rng.randrange(256)
-        elif rng.random() < 0.5 and len(values) > 1:
-            values = values[: rng.randrange(len(values))]
+            if values.size:
+                values.reshape(-1)[rng.randrange(values.size)] = rng.randrange(256)
         else:
-            values = values.reshape(values.shape[::-1])
+            if "lookahead" in tensors and rng.random() < 0.3:
+                name = "lookahead"
+            values = other_tensor(tensors[name], rng)
         tensors[name] = np.ascontiguousarray(values)
     return sealed(description, tensors)
 
 
-def run_tampered(count: int, seed: int) -> tuple[int, int]:
+def run_tampered(count: int, seed: int, **model) -> tuple[int, int]:
     """Load and run so many; returns how many were refused and how many ran."""
-    content = model_bytes(folded(pruned((4, 4), hidden=20), {}))
+    content = model_bytes(folded(pruned((4, 4), hidden=20, **model), {}))
     rng, refused = random.Random(seed), 0
     for _ in range(count):
         try:
             recogniser = Recogniser(model_from_bytes(tampered(content, rng), "tampered"))
             recogniser.log_probabilities([(SAMPLES, 16000), (SAMPLES[:1000], 8000)] * 3)
+            text = recogniser.transcribe(SAMPLES, 11025)
+            if len(recogniser.model.layers[0]) == 1:
+                stream = recogniser.stream(11025)
+                stream.accept(SAMPLES)
+                assert stream.finish() == text
         except InputError:
             refused += 1
     return refused, count - refused
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers may overflow
-def test_tampered_files_are_refused_or_run():
-    refused, ran = run_tampered(300, 0)
+@pytest.mark.parametrize("model", [{}, {"directions": "one", "lookahead": 3}], ids=str)
+def test_tampered_files_are_refused_or_run(model):
+    refused, ran = run_tampered(300, 0, **model)
     assert refused > 100
     assert ran > 10
 
@@ -96,7 +128,7 @@ import pytest
 warnings.simplefilter("ignore")
 from tests.inference.test_hostile import run_tampered
 assert library.available(), "no sanitised kernel"
-print(*run_tampered(1000, 1))
+print(*run_tampered(500, 1), *run_tampered(500, 2, directions="one", lookahead=3))
 tests = ["test_recurrence.py", "test_model_file.py", "test_export.py"]
 tests = [f"tests/inference/{name}" for name in tests]
 chosen = "not numpy and not no_torch"

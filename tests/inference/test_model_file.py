@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+from string import ascii_letters
 
 import numpy as np
 import pytest
@@ -84,6 +85,14 @@ def set_key(*path, value):
     return change
 
 
+def with_lookahead(make):
+    def change(description, tensors):
+        description["lookahead"] = True
+        tensors["lookahead"] = np.ascontiguousarray(make(np.ones((16, 4), np.float32)))
+
+    return change
+
+
 LIES = {
     "column beyond the matrix": set_tensor(f"{MATRIX}.columns", lambda a: a + 100),
     "columns not rising": set_tensor(f"{MATRIX}.columns", lambda a: a * 0),
@@ -105,6 +114,17 @@ LIES = {
     "no hop": set_key("features", "hop", value=0),
     "endless window": set_key("features", "window", value=2**30),
     "vocabulary": set_key("vocabulary", value={"kind": "pickle"}),
+    "fewer labels than outputs": set_key("vocabulary", "characters", value="ab"),
+    "more labels than outputs": set_key("vocabulary", "characters", value=ascii_letters),
+    "a vocabulary that is none": set_key("vocabulary", value={"kind": "bpe", "model": "AAAA"}),
+    "half a sample": set_key("features", "hop", value=160.5),
+    "a whole float": set_key("features", "fft_size", value=512.0),
+    "true samples": set_key("features", "window", value=True),
+    "a band of text": set_key("features", "low_hz", value="20"),
+    "no lookahead": with_lookahead(lambda a: a[:, :0]),
+    "a lookahead in one dimension": with_lookahead(lambda a: a[:, 0]),
+    "a lookahead in three": with_lookahead(lambda a: a[:, :, None]),
+    "a lookahead of other states": with_lookahead(lambda a: a[1:]),
     "concatenate": set_key("concatenate", value=True),
     "a tensor too many": lambda d, t: t.update(more=np.zeros(3, np.float32)),
     "a tensor too few": lambda d, t: t.pop("output.bias"),
@@ -121,6 +141,26 @@ def test_consistent_checksums_do_not_make_a_file_true(content, lie):
 
 def test_an_untouched_reseal_is_read(content):
     model_from_bytes(resealed(content, lambda d, t: None), "same")
+    assert model_from_bytes(resealed(content, with_lookahead(lambda a: a)), "more").lookahead.all()
+
+
+def test_a_model_has_one_file_only(content):
+    model = model_from_bytes(content, "whole")
+    assert {model_bytes(model) for _ in range(8)} == {content}
+    start = 8 + int.from_bytes(content[:8], "little")
+    assert start % 8 == 0
+    with_library = save(load(content))
+    assert content[start:] == with_library[8 + int.from_bytes(with_library[:8], "little") :]
+
+
+def test_a_model_is_recognised_whatever_its_header_begins_with(tmp_path, content):
+    path, note = tmp_path / "model", {"note": "x" * 2**17}
+    for _ in range(8):  # the library writes metadata in a random order
+        path.write_bytes(resealed(content, set_key("provenance", value=note)))
+        assert is_model_file(path)
+        assert read_model(path).provenance == note
+    path.write_bytes(b"\xff" * 8 + content[8:])
+    assert not is_model_file(path)
 
 
 def test_missing_and_other_files(tmp_path, content):

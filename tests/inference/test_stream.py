@@ -1,5 +1,6 @@
 """A stream gives what the whole recording would, however it is cut, in constant memory."""
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -179,9 +180,24 @@ def test_what_cannot_be_accepted(recogniser):
     for late in (lambda: stream.accept(np.zeros(1, np.float32)), stream.finish):
         with pytest.raises(InputError, match="finished"):
             late()
-    for rate in (0, 16000.0):
-        with pytest.raises(InputError, match="sample rate of the stream"):
+    for rate in (0, -16000, 44100.0, True, np.float32(16000)):
+        with pytest.raises(InputError, match="sample rate"):
             this.stream(rate)
+        with pytest.raises(InputError, match="sample rate"):
+            this.transcribe(np.zeros(800, np.float32), rate)
+    assert this.stream(np.int64(8000)).latency_seconds == this.stream(8000).latency_seconds
+
+
+def test_no_pieces_and_what_is_not_finite():
+    model = random_model(16, 1, (4, 4), 0.5)
+    assert Recogniser(model, engine=ENGINES[0]).log_probabilities([]) == []
+    bias = np.full_like(model.output.bias, np.nan)
+    model = replace(model, output=replace(model.output, bias=bias))
+    diverged, sound = Recogniser(model, engine=ENGINES[0]), np.zeros(16000, np.float32)
+    calls = (diverged.transcribe, lambda samples, rate: diverged.stream(rate).accept(samples))
+    for transcribe in calls:
+        with pytest.raises(InputError, match="finite log-probabilities"):
+            transcribe(sound, 16000)
 
 
 def test_streams_do_not_disturb_each_other(recogniser, audio):

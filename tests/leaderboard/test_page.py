@@ -1,7 +1,6 @@
 """The page in a real browser, opened from its file."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 
 from asr.leaderboard.browser import emulate, is_installed, open_browser
 from asr.leaderboard.rows import Board
-from tests.commands import run
 from tests.leaderboard.conftest import HOSTILE
 from tests.leaderboard.contrast import contrast, luminance
 from tests.leaderboard.pages import write_page
@@ -190,6 +188,25 @@ def test_a_point_tells_its_details(browser: Any, board: Board) -> None:
         assert text in told
 
 
+def test_one_seed_is_said_beside_its_difference(browser: Any, runs: Path, tmp_path: Path) -> None:
+    kept: set[str] = set()
+    for path in sorted(runs.glob("sweep/*/eval/*/result.json")):
+        told = json.loads(path.read_text())
+        if told["method"] == "dense" or (told["method"], told["seed"]) == ("l1", 1):
+            kept.add(str(path))
+    browser.get(write_page(tmp_path / "page.html", *sorted(kept)).as_uri())
+    drawn(browser)
+    cells = read(browser, "[...document.querySelectorAll('td .small')].map(c => c.textContent)")
+    marked = [text for text in cells if text.endswith(", 1 seed")]
+    assert len(marked) == 4  # two sparsities, two test sets
+    caption = read(browser, "document.querySelector('caption').textContent")
+    assert "rtf, PyTorch checkpoint" in caption
+    assert "these trained seeds on other speech" in caption
+    titles = read(browser, "[...document.querySelectorAll('.role-axis-title text')]"
+                  ".map(t => t.textContent)")  # fmt: skip
+    assert "rtf, PyTorch checkpoint" in titles
+
+
 def test_a_row_unfolds_by_keyboard(browser: Any, board: Board) -> None:
     from selenium.webdriver.common.keys import Keys
 
@@ -281,11 +298,3 @@ def test_a_phone_scrolls_the_table_and_not_the_page(browser: Any) -> None:
     assert max(widths) <= 390
     height = read(browser, "document.querySelector('tbody button').offsetHeight")
     assert height >= 24  # target size of WCAG 2.2, 2.5.8
-
-
-def test_the_benchmark_measures_both_parts() -> None:
-    command = [sys.executable, "-m", "asr.leaderboard.benchmark"]
-    told = run([*command, "--results", "12", "--utterances", "5", "--show-best", "1"])
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.startswith("12 results of 5 utterances into a page of ")
-    assert told.stdout.count("charts drawn after") == 2

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from asr.evaluation.result import save
+from asr.evaluation.result import Hypothesis, save
+from asr.leaderboard.payload import payload
 from asr.leaderboard.reading import find_results
 from asr.leaderboard.rows import Board, adjusted, build
 from asr.leaderboard.synthetic import key_of
+from asr.leaderboard.text import readable
 from asr.statistics.comparison import compare
 from asr.statistics.system import read_systems
 from tests.leaderboard.conftest import DENSE, SPARSE, result
@@ -109,6 +111,48 @@ def test_hypotheses_that_do_not_fit_cost_the_interval_and_it_is_said(
     assert math.isnan(cell.rates["words"].interval.low)
     assert len(board.notes) == 1
     assert board.notes[0].startswith("no interval: ")
+
+
+def test_a_row_that_loses_its_interval_for_want_of_hypotheses_is_told(tmp_path: Path) -> None:
+    heard = [Hypothesis("a", "x y", "x y", 1.0, "", 0.0)] * 2
+    right = {**_words(0, 4), "wer": 0.0, "char_hits": 6, "char_deletions": 0}
+    right |= {"char_substitutions": 0, "char_insertions": 0, "cer": 0.0}
+    for seed in (1, 2):
+        save(
+            tmp_path / f"k{seed}",
+            result(run_key=f"k{seed}", group_key="g", seed=seed, **right),
+            heard,
+        )
+    assert build(find_results([tmp_path])).notes == ()
+    (tmp_path / "k2" / "hypotheses.jsonl").unlink()
+    board = build(find_results([tmp_path]))
+    assert math.isnan(board.rows[0].cells["c-test"].rates["words"].interval.low)
+    (note,) = board.notes
+    assert "name/g on c-test: 1 of 2 results have no hypotheses.jsonl" in note
+    assert str(tmp_path / "k2") in note
+    (tmp_path / "k1" / "hypotheses.jsonl").unlink()
+    (note,) = build(find_results([tmp_path])).notes
+    assert note.startswith("no intervals for 1 of 1 rows on c-test")
+
+
+@pytest.mark.parametrize(("sparse", "dense"), [((1,), (1, 2)), ((1, 2), (1,)), ((1, 2), (1, 2))])
+def test_one_seed_on_either_side_of_a_difference_is_marked(
+    tmp_path: Path, sparse: tuple[int, ...], dense: tuple[int, ...]
+) -> None:
+    for group, seeds, errors in (("s", sparse, 20), ("d", dense, 10)):
+        for seed in seeds:
+            _bare(tmp_path, f"{group}{seed}", group_key=group, baseline_key="d", seed=seed,
+                  **_words(errors, 100 - errors))  # fmt: skip
+    board = adjusted(build(find_results([tmp_path])))
+    cells = {row.group_key: row.cells["c-test"] for row in board.rows}
+    assert cells["s"].baseline_seeds == len(dense)
+    expected = 1 in (len(sparse), len(dense))
+    _, texts = readable(board)
+    told = {row[0].split(",")[0]: row[-1] for row in texts}
+    assert told["name/s"].endswith("+10.00, 1 seed" if expected else "+10.00")
+    assert "seed" not in told["name/d"]  # nothing is compared there
+    (row,) = (row for row in payload(board)["rows"] if row["group"] == "s")
+    assert row["cells"][0].get("oneSeed", False) == expected
 
 
 def test_an_exported_file_gives_the_bytes(tmp_path: Path) -> None:

@@ -47,6 +47,14 @@ def test_rows_are_ordered_by_any_column_and_empty_values_come_last(board: Board)
     for descending in (False, True):  # dense has no difference from itself
         order = ordered(board, "books-clean/wer_difference", descending=descending)
         assert _methods(order)[-1] == "dense"
+    first, second, *others = board.rows
+    many = (
+        replace(first, seeds=(10,), threads=(16,)),
+        replace(second, seeds=(9, 20), threads=(8,)),
+    )
+    for column in ("seeds", "threads"):  # as numbers
+        shown = ordered(replace(board, rows=(*many, *others)), column).rows
+        assert shown.index(many[1]) < shown.index(many[0])
     with pytest.raises(InputError, match="books-clean/wer_low"):
         ordered(board, "wer")
 

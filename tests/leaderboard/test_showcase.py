@@ -45,12 +45,13 @@ def test_everything_beside_a_run_is_found(runs: Path) -> None:
 def test_long_curves_are_thinned_and_keep_their_ends(tmp_path: Path) -> None:
     rows = [f"{step},{step / 2},{'nan' if step % 2 else ''}" for step in range(5000)]
     (tmp_path / "metrics.csv").write_text("step,loss,wer\n" + "\n".join(rows) + "\n")
-    curves = training_curves(tmp_path, ["loss", "wer", "absent"])
+    curves = training_curves(tmp_path, ["loss", "wer", "absent"], notes := [])
     assert list(curves) == ["loss"]
     assert len(curves["loss"]) == 400
     assert curves["loss"][0] == (0, 0)
     assert curves["loss"][-1] == (4999, 2499.5)
-    assert training_curves(tmp_path / "nowhere", ["loss"]) == {}
+    assert training_curves(tmp_path / "nowhere", ["loss"], notes) == {}
+    assert notes == []
 
 
 def test_runs_are_shown_by_name_or_as_the_best_and_50_at_most(board: Board) -> None:

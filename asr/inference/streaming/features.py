@@ -34,10 +34,10 @@ class StreamingResampler:
         rows = -(-ready // each.target) - first
         seen = self.tail.rows
         # The taps of a row not yet complete; those of its outputs that go out do not reach them.
-        missing = (rows - 1) * each.original + each.taps - len(seen)
+        missing = (rows - 1) * each.original + each.reach - len(seen)
         if missing > 0:
             seen = np.concatenate([seen, np.zeros(missing, np.float32)])
-        phases = each.rows(seen, rows, first)
+        phases = each.rows(seen, rows)
         resampled = phases[self._sent - first * each.target : ready - first * each.target]
         self._sent = ready
         self.tail.drop((ready // each.target - first) * each.original)
