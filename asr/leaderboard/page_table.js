@@ -86,7 +86,8 @@ function firstCell(row) {
     drawTable();
     document.querySelector(`tr[data-id="${row.id}"] button`).focus();
   });
-  const decoder = row.decoder + (row.lm ? ` with ${row.lm}` : "");
+  // The model's hash and weights are in the unfolded row.
+  const decoder = row.decoder + (row.lm ? ` with ${row.lm.split(" (")[0]}` : "");
   const small = row.decoder === "greedy" ? row.group : `${row.group}, ${decoder}`;
   const badge = row.collapsed ? make("span", { className: "badge small", textContent: `${row.collapsed} collapsed` }) : null;
   const name = make("span", {}, row.experiment, make("br"), make("span", { className: "small", textContent: small }), badge && " ", badge);
