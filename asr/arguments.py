@@ -13,17 +13,26 @@ def count(text: str) -> int:
 
 def seconds(text: str) -> float:
     """A finite number of seconds, 0 or more."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, 0 or more, got {text!r}")
-    return number
+    return _not_negative(text, "a number of seconds, 0 or more")
+
+
+def fraction(text: str) -> float:
+    """A finite share, 0 or more; above 1 for a share of something smaller."""
+    return _not_negative(text, "a fraction, 0.05 for 5 %")
 
 
 def positive_seconds(text: str) -> float:
     """A finite number of seconds above 0."""
     if (number := seconds(text)) == 0:
         raise argparse.ArgumentTypeError("expected a number of seconds above 0, got 0")
+    return number
+
+
+def _not_negative(text: str, expected: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
     return number

@@ -1,20 +1,17 @@
 """The same rows in wandb: one run of a project holds the table, and a report shows it."""
 
 import hashlib
-import netrc
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from asr import wandb_account
 from asr.errors import InputError
 from asr.leaderboard.columns import RATES, column_names, records
 from asr.leaderboard.rows import Board
 
 TABLE = "leaderboard"
-_WITHOUT_KEY = ("offline", "dryrun", "disabled")  # modes of wandb
 
 
 def run_id(project: str) -> str:
@@ -42,13 +39,11 @@ def log_table(board: Board, project: str, folder: Path) -> str:
             settings=wandb.Settings(init_timeout=30, silent=True),
         )
 
-    mode = os.environ.get("WANDB_MODE") or "online"
-    if mode not in _WITHOUT_KEY and not _has_key():  # for which wandb would ask
-        mode = "offline"
+    mode = wandb_account.mode()
     try:
         run = start(mode)
     except Exception as error:  # beside its own, wandb raises those of the disk and the network
-        if mode in _WITHOUT_KEY:
+        if mode in wandb_account.WITHOUT_KEY:
             raise
         print(f"warning: wandb is out of reach, writing an offline run ({error})", file=sys.stderr)
         run = start("offline")
@@ -70,7 +65,7 @@ def save_report(board: Board, project: str, entity: str | None = None) -> str:
     Raises:
         InputError: no wandb-workspaces, or no account.
     """
-    if not _has_key():
+    if not wandb_account.has_key():
         raise InputError(
             "--wandb-report",
             expected="an account of wandb, which keeps reports on its server",
@@ -121,15 +116,3 @@ def _best(board: Board) -> dict[str, float]:
             if known:
                 lowest[f"lowest/{name}"] = min(known)
     return lowest
-
-
-def _has_key() -> bool:
-    """Where wandb itself would look for one."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").netloc
-    try:
-        saved = netrc.netrc(os.environ.get("NETRC") or Path.home() / ".netrc").authenticators(host)
-    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
-        return False
-    return bool(saved and saved[2])

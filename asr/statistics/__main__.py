@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from asr.arguments import count
+from asr.arguments import count, fraction
 from asr.errors import report_input_errors
 from asr.files import atomic_write
 from asr.statistics.pairing import Side, pair
@@ -48,16 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             json.dump({"arguments": vars(given), **plain(found)}, file, indent=1, allow_nan=False)
 
 
-def _fraction(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a fraction, 0.05 for 5 %, got {text!r}")
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     about, notes = (__doc__ or "").split(": ", 1)[1].split("\n\n", 1)
     parser = argparse.ArgumentParser(
@@ -82,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--margin",
-        type=_fraction,
+        type=fraction,
         default=0.05,
         help="of the non-inferiority test, a fraction of A's rate (default: %(default)s)",
     )

@@ -1,18 +1,14 @@
 """Where metrics go besides `metrics.csv`, which every run has."""
 
-import netrc
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
+from asr import wandb_account
 from asr.training.run_folder import RunFolder
-
-_WITHOUT_KEY = ("offline", "dryrun", "disabled")  # modes of wandb
 
 
 def no_loggers(folder: RunFolder, settings: dict[str, Any]) -> list[Logger]:
@@ -47,9 +43,7 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
             settings=wandb.Settings(init_timeout=30, silent=True),
         )
 
-    mode = os.environ.get("WANDB_MODE") or "online"
-    if mode not in _WITHOUT_KEY and not _has_key():  # for which wandb would ask
-        mode = "offline"
+    mode = wandb_account.mode()
     # Any exception: beside its own, wandb raises those of the disk and of the reader of settings.
     if mode != "offline":
         try:
@@ -75,18 +69,6 @@ def close(exit_code: int) -> None:
     """End the wandb run, if there is one, in the state that the training ended in."""
     if (wandb := sys.modules.get("wandb")) is not None and wandb.run is not None:
         wandb.finish(exit_code=exit_code)
-
-
-def _has_key() -> bool:
-    """Where wandb itself would look for one."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").netloc
-    try:
-        saved = netrc.netrc(os.environ.get("NETRC") or Path.home() / ".netrc").authenticators(host)
-    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
-        return False
-    return bool(saved and saved[2])
 
 
 def _in_a_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from asr.errors import InputError
+from asr.inference.benchmark import whole_model
 from asr.inference.benchmark.__main__ import main
 from asr.inference.benchmark.contestants import in_int8
 from asr.inference.benchmark.timing import Rounds
@@ -46,6 +47,15 @@ def test_masks_of_a_trained_model_both_ways(tmp_path):
     rows = json.loads(path.read_text())["rows"]
     assert {row["masks"] for row in rows} == {"layer 0", "layer 1"}
     assert all(row["directions"] == 2 and row["max_error"] < 5e-6 for row in rows)
+
+
+def test_whole_models(capsys):
+    whole_model.main(["--model", "tiny", "--seconds", "0.5", "--rounds", "1", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["weights"] for row in rows] == ["fp32", "fp16"]
+    for row in rows:
+        assert 0 < row["rtf"] < row["rtf_torch"] * 100
+        assert set(row["stages"]) == {"features", "front end", "recurrent layers", "output"}
 
 
 def test_int8_is_int8():
