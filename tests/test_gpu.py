@@ -18,9 +18,8 @@ pytestmark = [
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
 def test_a_sparse_run_trains_and_scores(tones: Path, tmp_path: Path, precision: str) -> None:
     pruned = ("sparsity=gradual_block", "sparsity.block=[4,4]", "sparsity.sparsity=0.5")
-    command = tiny_run(
-        tones, tmp_path, "hardware=gpu", "hardware.workers=0", f"training.precision={precision}", *pruned
-    )  # fmt: skip
+    device = ("hardware=gpu", "hardware.workers=0", f"training.precision={precision}")
+    command = tiny_run(tones, tmp_path, *device, *pruned)
     ended = run(command)
     assert ended.returncode == 0, ended.stderr
     (folder,) = (tmp_path / "default").iterdir()
