@@ -112,8 +112,11 @@ namespace {
 
 // ---- One vector -------------------------------------------------------------------------------
 
-template <int L, int CL> inline Vec<L> repeat(const float* x) {
+// CL values again and again. `W` is the type of the weights that they meet: what widens those
+// competes with a broadcast between registers, so that one straight from memory is faster.
+template <int L, int CL, class W> inline Vec<L> repeat(const float* x) {
   if constexpr (CL == L) return load<L>(x);
+  if constexpr (CL == 1 && sizeof(W) < sizeof(float)) return all_of<L>(x);
   if constexpr (CL == 1) return all<L>(*x);
 #if defined(__AVX512F__)
   if constexpr (L == 16 && CL == 2) {
@@ -225,10 +228,10 @@ void lanes_product(const Packed& m, const float* bias, const float* x, float* y)
       for (; column + group <= end; column += group) {
         const float* xs[4];
         for (int g = 0; g < 4; ++g) xs[g] = x + column[g / TC] + (g % TC) * CL;
-        a0 += widen<L>(w) * repeat<L, CL>(xs[0]);
-        a1 += widen<L>(w + L) * repeat<L, CL>(xs[1]);
-        a2 += widen<L>(w + 2 * L) * repeat<L, CL>(xs[2]);
-        a3 += widen<L>(w + 3 * L) * repeat<L, CL>(xs[3]);
+        a0 += widen<L>(w) * repeat<L, CL, W>(xs[0]);
+        a1 += widen<L>(w + L) * repeat<L, CL, W>(xs[1]);
+        a2 += widen<L>(w + 2 * L) * repeat<L, CL, W>(xs[2]);
+        a3 += widen<L>(w + 3 * L) * repeat<L, CL, W>(xs[3]);
         w += 4 * L;
       }
     }
@@ -237,16 +240,16 @@ void lanes_product(const Packed& m, const float* bias, const float* x, float* y)
       int t = 0;
       if constexpr (TC == 0 || TC >= 4) {
         for (; t + 4 <= tiles; t += 4) {
-          a0 += widen<L>(w) * repeat<L, CL>(xs);
-          a1 += widen<L>(w + L) * repeat<L, CL>(xs + CL);
-          a2 += widen<L>(w + 2 * L) * repeat<L, CL>(xs + 2 * CL);
-          a3 += widen<L>(w + 3 * L) * repeat<L, CL>(xs + 3 * CL);
+          a0 += widen<L>(w) * repeat<L, CL, W>(xs);
+          a1 += widen<L>(w + L) * repeat<L, CL, W>(xs + CL);
+          a2 += widen<L>(w + 2 * L) * repeat<L, CL, W>(xs + 2 * CL);
+          a3 += widen<L>(w + 3 * L) * repeat<L, CL, W>(xs + 3 * CL);
           w += 4 * L;
           xs += 4 * CL;
         }
       }
       for (; t < tiles; ++t) {
-        a0 += widen<L>(w) * repeat<L, CL>(xs);
+        a0 += widen<L>(w) * repeat<L, CL, W>(xs);
         w += L;
         xs += CL;
       }
@@ -269,13 +272,13 @@ void lanes_product_int8(const Packed& m, const float* bias, const float* x, floa
       Vec<L> a0{}, a1{};
       int t = 0;
       for (; t + 2 <= m.tiles; t += 2) {
-        a0 += widen<L>(w) * repeat<L, CL>(xs);
-        a1 += widen<L>(w + L) * repeat<L, CL>(xs + CL);
+        a0 += widen<L>(w) * repeat<L, CL, int8_t>(xs);
+        a1 += widen<L>(w + L) * repeat<L, CL, int8_t>(xs + CL);
         w += 2 * L;
         xs += 2 * CL;
       }
       if (t < m.tiles) {
-        a0 += widen<L>(w) * repeat<L, CL>(xs);
+        a0 += widen<L>(w) * repeat<L, CL, int8_t>(xs);
         w += L;
       }
       sum += (a0 + a1) * all<L>(m.scales[b]);
