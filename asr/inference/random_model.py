@@ -64,14 +64,21 @@ def random_matrix(
     rng: np.random.Generator, shape: tuple[int, int], block: tuple[int, int], sparsity: float
 ) -> BlockSparseMatrix:
     """Random blocks, at least one; scaled so that states stay as lively as a dense layer's."""
+    mask = random_mask(rng, shape, block, sparsity)
+    bound = (shape[1] * mask.mean()) ** -0.5
+    weight: NDArray = rng.uniform(-bound, bound, shape) * mask
+    return BlockSparseMatrix.from_dense(weight.astype(np.float32), block)
+
+
+def random_mask(
+    rng: np.random.Generator, shape: tuple[int, int], block: tuple[int, int], sparsity: float
+) -> NDArray[np.bool_]:
+    """True where a weight is kept: an exact number of blocks, one at least."""
     (outputs, inputs), (rows, columns) = shape, block
     grid = np.zeros((-(-outputs // rows), -(-inputs // columns)), bool)
     kept = max(round(grid.size * (1 - sparsity)), 1)
     grid.reshape(-1)[rng.choice(grid.size, kept, replace=False)] = True
-    mask = grid.repeat(rows, 0)[:outputs].repeat(columns, 1)[:, :inputs]
-    bound = (inputs * kept / grid.size) ** -0.5
-    weight: NDArray = rng.uniform(-bound, bound, shape) * mask
-    return BlockSparseMatrix.from_dense(weight.astype(np.float32), block)
+    return grid.repeat(rows, 0)[:outputs].repeat(columns, 1)[:, :inputs]
 
 
 def _convolution(

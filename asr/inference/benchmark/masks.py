@@ -11,6 +11,7 @@ from asr.errors import InputError
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
 from asr.inference.layers import Direction
 from asr.inference.model import Model
+from asr.inference.random_model import random_mask, random_matrix
 
 
 def random_gru(hidden: int, block: tuple[int, int], sparsity: float, seed: int = 0) -> Direction:
@@ -21,10 +22,7 @@ def random_gru(hidden: int, block: tuple[int, int], sparsity: float, seed: int =
     rng = np.random.default_rng(seed)
 
     def matrix() -> BlockSparseMatrix:
-        mask = _random_mask(rng, (3 * hidden, hidden), block, sparsity)
-        bound = (hidden * mask.mean()) ** -0.5
-        weight = rng.uniform(-bound, bound, mask.shape) * mask
-        return BlockSparseMatrix.from_dense(weight.astype(np.float32), block)
+        return random_matrix(rng, (3 * hidden, hidden), block, sparsity)
 
     def bias() -> NDArray[np.float32]:
         return rng.uniform(-0.1, 0.1, 3 * hidden).astype(np.float32)
@@ -41,7 +39,7 @@ def prune_at_random(
     for name, weight in trained.model.named_parameters():
         if name.startswith("recurrent.layers") and weight.dim() == 2:
             mask = torch.from_numpy(
-                _random_mask(rng, (weight.shape[0], weight.shape[1]), block, sparsity)
+                random_mask(rng, (weight.shape[0], weight.shape[1]), block, sparsity)
             )
             weight.data *= mask / max(float(mask.float().mean()), 1e-9) ** 0.5
             names.append(name)
@@ -67,13 +65,3 @@ def trained_grus(model: Model) -> list[tuple[str, Direction]]:
             remedy="Export a run that was trained with a block sparsity.",
         )
     return found
-
-
-def _random_mask(
-    rng: np.random.Generator, shape: tuple[int, int], block: tuple[int, int], sparsity: float
-) -> NDArray[np.bool_]:
-    """True where a weight is kept: an exact number of blocks, one at least."""
-    grid = np.zeros((-(-shape[0] // block[0]), -(-shape[1] // block[1])), bool)
-    kept = max(round(grid.size * (1 - sparsity)), 1)
-    grid.reshape(-1)[rng.choice(grid.size, kept, replace=False)] = True
-    return grid.repeat(block[0], 0)[: shape[0]].repeat(block[1], 1)[:, : shape[1]]
