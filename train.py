@@ -7,8 +7,6 @@ from pathlib import Path
 import lightning
 import torch
 import yaml
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
@@ -21,19 +19,17 @@ from asr.checkpoint import (
 )
 from asr.configuration import arguments, build, entry_point, plain
 from asr.data.datamodule import SpeechData
-from asr.data.manifest import manifest_sha256
 from asr.errors import InputError
-from asr.evaluation.run import finished_run
 from asr.files import atomic_write
 from asr.sparsity.dense import Dense
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.quantiles import weight_quantiles
-from asr.training.checkpoints import best_wer, newest_readable
+from asr.training.checkpoints import best_rates, newest_readable
 from asr.training.loggers import close
 from asr.training.module import SpeechModule
 from asr.training.recipe import Hardware, Recipe, make_trainer
-from asr.training.run_folder import RunFolder, TrainingInterruptedError, read_status
-from asr.training.run_key import run_keys
+from asr.training.run_folder import RunFolder, TrainingInterruptedError
+from asr.training.run_identity import identify, require_dense_run
 
 say = rank_zero_only(print)  # one process speaks for all
 
@@ -71,10 +67,11 @@ def train(cfg: DictConfig) -> float | None:
             weights = weights_of(folder.path)
             with atomic_write(folder.path / "quantiles.json") as file:
                 json.dump(weight_quantiles(weights), file, indent=2)
+        best = best_rates(trainer)
+        folder.facts["validation"] = best
         close(exit_code=0)
-    best = best_wer(trainer)
-    say(f"done: best validation WER {100 * best:.2f} %, in {folder.path}")
-    return best
+    say(f"done: best validation WER {100 * best['wer']:.2f} %, in {folder.path}")
+    return best["wer"]
 
 
 def fit(
@@ -152,50 +149,21 @@ def weights_of(run: str | Path) -> dict[str, torch.Tensor]:
 
 def run_folder(cfg: DictConfig) -> RunFolder:
     """The folder that the configuration and the content of its manifests name."""
-    if cfg.hardware.devices > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise InputError(
-            "hardware.devices in a sweep",
-            expected="1 (Lightning would start the whole sweep again in every process)",
-            got=str(cfg.hardware.devices),
-            remedy="Launch the ranks with torchrun or srun, or sweep over single-device runs.",
-        )
-    manifests = {path: manifest_sha256(path) for path in (*cfg.data.train, *cfg.data.validation)}
-    parents = {cfg.init_from: _keys_of(cfg.init_from)} if cfg.init_from else {}
-    if cfg.sparsity.get("dense_run") == "auto":
-        cfg.sparsity.dense_run = _dense_run(cfg, run_keys(plain(cfg), manifests, parents).dense_key)
-    if dense_run := cfg.sparsity.get("dense_run"):
-        parents[dense_run] = _keys_of(dense_run)
-    keys = run_keys(plain(cfg), manifests, parents)
+    needs = getattr(build(cfg.sparsity), "needs_dense_run", False)
+    identity = identify(plain(cfg), needs_dense_run=needs)
+    require_dense_run(identity)
+    if "dense_run" in cfg.sparsity:
+        cfg.sparsity.dense_run = identity.settings["sparsity"]["dense_run"]
     return RunFolder(
-        Path(cfg.runs) / cfg.experiment_name / keys.run_key,
+        identity.folder,
         identity={
-            "run_key": keys.run_key,
-            "group_key": keys.group_key,
-            "baseline_key": keys.baseline_key,
+            "run_key": identity.keys.run_key,
+            "group_key": identity.keys.group_key,
+            "baseline_key": identity.keys.baseline_key,
             "seed": cfg.seed,
             "experiment": cfg.experiment_name,
         },
         leader=rank_zero_only.rank == 0,
-    )
-
-
-def _keys_of(folder: str) -> tuple[str, str]:
-    run = finished_run(folder)
-    return run.run_key, run.group_key
-
-
-def _dense_run(cfg: DictConfig, key: str) -> str | None:
-    """The finished dense run of the same settings and seed, for a method that asks for one."""
-    if not build(cfg.sparsity).needs_dense_run:
-        return None
-    for status in sorted(Path(cfg.runs).glob(f"*/{key}/status.json")):
-        if read_status(status.parent).get("state") == "done":
-            return str(status.parent)
-    raise InputError(
-        "sparsity.dense_run=auto",
-        expected=f"a finished dense run of the same settings and seed, {cfg.runs}/*/{key}",
-        got="none",
-        remedy="Train it with the same command and sparsity=dense, or name another run's folder.",
     )
 
 

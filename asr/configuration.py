@@ -77,6 +77,11 @@ def _told() -> Iterator[None]:
         sys.exit(f"error: {explained(error)}")
 
 
+def is_misconfigured(error: Exception) -> bool:
+    """Whether an error is of what the user configured, rather than of the code."""
+    return isinstance(error, (InputError, *_MISCONFIGURED))
+
+
 def explained(error: Exception) -> str:
     """Hydra's message, with the legal names where a name is not one."""
     cause = error.__cause__ or error

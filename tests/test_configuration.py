@@ -1,5 +1,7 @@
 """Every YAML composes, its keys are the constructor's arguments, and a slip is told at once."""
 
+import importlib
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,8 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.plugins.sweeper import Sweeper
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from asr.configuration import (
@@ -32,8 +36,10 @@ PRIMARIES = ("train", "evaluate")
 GROUPS = {
     folder.name: sorted(path.stem for path in folder.glob("*.yaml"))
     for folder in sorted(CONFIGURATION.iterdir())
-    if folder.is_dir()
+    if folder.is_dir() and folder.name != "hydra"
 }
+LAUNCHERS = sorted(path.stem for path in CONFIGURATION.glob("hydra/launcher/*.yaml"))
+SWEEPERS = sorted(path.stem for path in CONFIGURATION.glob("hydra/sweeper/*.yaml"))
 EXPERIMENTS = GROUPS.pop("experiment")
 # What `???` asks of the user.
 GIVEN = ["data.train=[a.jsonl]", "data.validation=[b.jsonl]"]
@@ -108,6 +114,25 @@ def test_keys_are_the_constructors_arguments(group: str, names: list[str]) -> No
                 assert all(parameters[key].default is parameters[key].empty for key in legal)
             else:
                 assert keys(node) <= legal, node["_target_"]
+
+
+@pytest.mark.parametrize("choice", [f"launcher={name}" for name in LAUNCHERS])
+def test_launchers_take_the_arguments_of_their_engines(choice: str) -> None:
+    node = compose("train", [f"hydra/{choice}"], return_hydra_config=True).hydra.launcher
+    launcher = instantiate(node)
+    engine = getattr(type(launcher), "engine", None)
+    if engine is None:  # Hydra's own
+        return
+    module, _, kind = engine.rpartition(".")
+    legal = set(inspect.signature(getattr(importlib.import_module(module), kind)).parameters)
+    assert {str(key) for key in node} - {"_target_", "retry_failed", "baselines"} == legal
+    assert node.baselines == "compared"
+
+
+@pytest.mark.parametrize("choice", [f"sweeper={name}" for name in SWEEPERS])
+def test_sweepers_are_made_of_their_files(choice: str) -> None:
+    node = compose("train", [f"hydra/{choice}"], return_hydra_config=True).hydra.sweeper
+    assert isinstance(instantiate(node), Sweeper)
 
 
 def test_what_only_a_run_knows_is_taken_by_some_constructor() -> None:

@@ -20,6 +20,9 @@ from asr.training.metrics_csv import MetricsCsv
 from asr.training.module import SpeechModule
 from asr.training.run_folder import RunFolder, TrainingInterruptedError
 
+# Of a terminal, of any scheduler, and those that submitit and Lightning ask SLURM to send.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint whole or not at all; the last but one stays, as `previous.ckpt`."""
@@ -82,16 +85,20 @@ class Checkpoints(Checkpoint):
         self.best: tuple[float, ...] = (float("inf"), float("inf"))  # CER and WER
         self._rng: list[dict[str, Any]] = []
         self._signal: int | None = None
+        self._asked_at = 0.0
         self._handlers: dict[int, Any] = {}
         self._saved_at = time.monotonic()
+        self._seconds = 0.0  # of training, before this process
+        self._began = time.monotonic()
 
     # ---- state -------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"best": self.best, "seconds": self._trained_seconds()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best = tuple(state["best"])
+        self._seconds = state.get("seconds", 0.0)  # checkpoints of before it was counted
 
     def on_save_checkpoint(
         self,
@@ -123,15 +130,20 @@ class Checkpoints(Checkpoint):
         # After the loaders and the restored state: from here on only training draws numbers.
         if len(self._rng) == trainer.world_size:
             _set_rng_state(self._rng[trainer.global_rank], module.device)
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in STOPPING:
             self._handlers[signum] = signal.signal(signum, self._on_signal)
-        self._saved_at = time.monotonic()
+        self._saved_at = self._began = time.monotonic()
         self._write_status(trainer)
+        if _any(trainer, trainer.received_sigterm):  # it came before our handlers, to Lightning's
+            raise TrainingInterruptedError(signal.SIGTERM)
 
     def _on_signal(self, signum: int, _: FrameType | None) -> None:
+        # A scheduler may send one request more than once, to the process and to its group.
+        if self._signal is not None and time.monotonic() - self._asked_at < 1:
+            return
         if self._signal is not None:  # asked twice: do not wait for the batch
             raise KeyboardInterrupt
-        self._signal = signum
+        self._signal, self._asked_at = signum, time.monotonic()
         print(f"{signal.Signals(signum).name}: saving after this batch; once more to quit at once")
 
     def _restore_handlers(self) -> None:
@@ -183,7 +195,17 @@ class Checkpoints(Checkpoint):
         self._saved_at = time.monotonic()
         self._write_status(trainer)
 
+    def _trained_seconds(self) -> float:
+        return self._seconds + time.monotonic() - self._began
+
     def _write_status(self, trainer: lightning.Trainer) -> None:
+        module = trainer.lightning_module
+        assert isinstance(module, SpeechModule)
+        # How far, and in how long: what is left can be reckoned from these.
+        self.folder.facts |= {
+            "total_steps": module.total_steps,
+            "seconds": round(self._trained_seconds(), 1),
+        }
         self.folder.write_status("running", trainer.global_step, trainer.current_epoch)
 
     def _stop_if_asked(self, trainer: lightning.Trainer) -> None:
@@ -191,10 +213,11 @@ class Checkpoints(Checkpoint):
             raise TrainingInterruptedError(self._signal or signal.SIGTERM)
 
 
-def best_wer(trainer: lightning.Trainer) -> float:
-    """The validation WER of the run's best checkpoint."""
+def best_rates(trainer: lightning.Trainer) -> dict[str, float]:
+    """The validation error rates of the run's best checkpoint."""
     assert isinstance(trainer.checkpoint_callback, Checkpoints)
-    return trainer.checkpoint_callback.best[1]
+    cer, wer = trainer.checkpoint_callback.best
+    return {"cer": cer, "wer": wer}
 
 
 def _any(trainer: lightning.Trainer, flag: bool) -> bool:

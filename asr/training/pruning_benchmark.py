@@ -114,11 +114,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16, help="utterances")
     parser.add_argument("--seconds", type=float, default=3.75, help="of each utterance")
     parser.add_argument("--steps", type=int, default=40, help="of each method")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     options = parser.parse_args()
     torch.set_num_threads(1)
     trainings = {
-        name: Training(options.preset, method, options.batch, options.seconds)
-        for name, method in METHODS.items()
+        name: Training(options.preset, METHODS[name], options.batch, options.seconds)
+        for name in dict.fromkeys(("dense", *options.methods))  # the ratios are to dense
     }
     times: dict[str, list[float]] = {name: [] for name in trainings}
     for training in trainings.values():

@@ -30,6 +30,7 @@ _NOISE = (
     ".*many workers.*",
     ".*`training_step` returned `None`.*",
     ".*when logging on epoch level in distributed setting.*",
+    "The `srun` command is available.*",
 )
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,7 +15,9 @@ from typing import IO, Any, Literal
 from asr.errors import InputError
 from asr.files import LEFTOVERS, atomic_write
 
-State = Literal["running", "done", "failed", "preempted"]
+State = Literal["queued", "running", "done", "failed", "preempted"]
+# struct flock of Linux on 64 bits: type, whence, start, length, pid.
+_FLOCK = "hhqqi4x"
 
 
 class TrainingInterruptedError(Exception):
@@ -37,6 +40,7 @@ class RunFolder:
     def __init__(self, path: str | Path, identity: dict[str, Any], leader: bool = True) -> None:
         self.path = Path(path)
         self.identity, self.leader = identity, leader
+        self.facts: dict[str, Any] = {}  # what training adds to every status that it writes
         self._lock: IO[str] | None = None
 
     @property
@@ -122,7 +126,7 @@ class RunFolder:
     def write_status(self, state: State, step: int, epoch: int, reason: str = "") -> None:
         if not self.leader:
             return
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        now = _now()
         status = {
             **self.identity,
             "state": state,
@@ -130,13 +134,51 @@ class RunFolder:
             "epoch": epoch,
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "started": self.status().get("started", now),
+            "started": self.status().get("started") or now,
             "updated": now,
             "reason": reason,
         }
-        with atomic_write(self.path / "status.json") as file:
-            json.dump(status, file, indent=2)
-            file.write("\n")
+        _write(self.path, {**status, **self.facts})
+
+    def queue(self) -> None:
+        """Say that the run waits for its turn; its first `running` will be its start."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        before = self.status() or {"step": 0, "epoch": 0, "started": None}
+        kept = {key: before[key] for key in ("step", "epoch", "started")}
+        _write(
+            self.path,
+            {**self.identity, "state": "queued", **kept, "updated": _now(), "reason": ""},
+        )
+
+
+def restate(folder: Path, state: State, reason: str) -> None:
+    """Correct the state of a run whose process could not, such as one that was killed."""
+    _write(folder, {**read_status(folder), "state": state, "updated": _now(), "reason": reason})
+
+
+def owned_elsewhere(folder: Path) -> bool:
+    """Whether a process holds the run's lock, here or, where the file system tells, elsewhere.
+
+    Asks without taking the lock, so that a run that starts at this moment is not refused. Not for
+    the owner itself: closing any descriptor of the file would drop its lock.
+    """
+    try:
+        with open(folder / "lock", encoding="utf-8") as file:
+            question = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
+    except FileNotFoundError:
+        return False
+    return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write(folder: Path, status: dict[str, Any]) -> None:
+    with atomic_write(folder / "status.json") as file:
+        json.dump(status, file, indent=2)
+        file.write("\n")
 
 
 def read_status(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 
 from asr.checkpoint import load_trained
 from asr.errors import InputError
-from asr.training.checkpoints import best_wer
+from asr.training.checkpoints import best_rates
 from asr.training.recipe import Hardware, Recipe, make_trainer
 from asr.training.run_folder import RunFolder
 from tests.training.in_process import IDENTITY, preset, speech_data, speech_module, trainer
@@ -82,7 +82,7 @@ def test_bf16_mixed_trains_and_keeps_its_weights_in_float32(tones: Path, tmp_pat
     assert all(value.dtype == torch.float32 for value in stored.values())
     assert all(value.isfinite().all() for value in stored.values())
     assert not any(torch.equal(stored[name], before[name]) for name in before)
-    assert float(best_wer(made)) == float(made.callback_metrics["wer"])
+    assert best_rates(made)["wer"] == float(made.callback_metrics["wer"])
 
 
 class Norms(Callback):

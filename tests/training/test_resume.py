@@ -73,7 +73,7 @@ def test_killed_again_and_again(tones: Path, tmp_path: Path, undisturbed: Path) 
     assert_same(tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2])
 def test_asked_to_stop(tones: Path, tmp_path: Path, undisturbed: Path, signum: int) -> None:
     command = tiny_run(tones, tmp_path, "hardware.workers=1")  # saves only when asked
     process = start(command, tmp_path / "log")

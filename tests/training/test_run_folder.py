@@ -8,7 +8,13 @@ import pytest
 from asr.errors import InputError
 from asr.files import atomic_write
 from asr.training.metrics_csv import MetricsCsv
-from asr.training.run_folder import RunFolder, TrainingInterruptedError
+from asr.training.run_folder import (
+    RunFolder,
+    TrainingInterruptedError,
+    owned_elsewhere,
+    read_status,
+    restate,
+)
 
 IDENTITY = {"run_key": "k", "experiment": "e"}
 
@@ -113,3 +119,34 @@ def test_metrics_survive_a_resume(tmp_path: Path) -> None:
         ("0", "3.0", ""),
         ("1", "1.5", "0.1"),
     ]
+
+
+def test_who_asks_for_the_owner_takes_nothing(tmp_path: Path) -> None:
+    assert not owned_elsewhere(tmp_path)
+    context = multiprocessing.get_context("spawn")
+    ready, release = context.Event(), context.Event()
+    owner = context.Process(target=hold, args=(tmp_path, ready, release))
+    owner.start()
+    assert ready.wait(30)
+    assert owned_elsewhere(tmp_path)
+    with pytest.raises(InputError, match="a lock held by"):  # still
+        RunFolder(tmp_path, IDENTITY).acquire()
+    release.set()
+    owner.join(30)
+    assert not owned_elsewhere(tmp_path)
+
+
+def test_a_queued_run_keeps_how_far_it_was_and_starts_when_it_runs(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, IDENTITY)
+    folder.queue()
+    assert read_status(tmp_path)["started"] is None
+    assert read_status(tmp_path)["state"] == "queued"
+    folder.write_status("running", 7, 1)
+    started = read_status(tmp_path)["started"]
+    assert started
+    restate(tmp_path, "preempted", "killed")
+    folder.queue()
+    again = read_status(tmp_path)
+    assert (again["state"], again["step"], again["epoch"]) == ("queued", 7, 1)
+    assert again["started"] == started
+    assert again["run_key"] == IDENTITY["run_key"]

@@ -1,0 +1,1 @@
+"""Many runs: what is left to do, who does it, and how far they are."""

@@ -1,0 +1,32 @@
+"""How a sweep hears that it shall stop, and how it says that it did."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Of a terminal and of its loss, of any scheduler, and those that SLURM is asked to send.
+STOPPING = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+
+class SweepInterruptedError(Exception):
+    """A signal ended the sweep; its runs have saved, and the same command continues them."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.exit_code = 128 + signum
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """Collect signals to stop, but for those that are ignored already: nohup and the like."""
+    received: list[int] = []
+    handlers = {
+        signum: signal.signal(signum, lambda number, _: received.append(number))
+        for signum in STOPPING
+        if signal.getsignal(signum) is not signal.SIG_IGN
+    }
+    try:
+        yield received
+    finally:
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)

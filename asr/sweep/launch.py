@@ -1,0 +1,166 @@
+"""From planned runs to finished ones: what is skipped, who starts the rest, how it ended."""
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from asr.errors import InputError
+from asr.files import atomic_write
+from asr.sweep.job import Job
+from asr.sweep.plan import Planned, describe, reason_to_skip, shared_words
+from asr.sweep.record import Entry, Record, changing, read_record, this_process
+from asr.sweep.state import RunView, view_run
+from asr.training.run_folder import RunFolder
+
+
+class Engine(Protocol):
+    """Starts the processes of runs; its constructor arguments stand in conf/hydra/launcher."""
+
+    def run(self, jobs: Sequence[Job], submitted: Callable[[Path, str], None]) -> None:
+        """Start jobs, those that wait for another run after it; one that fails stops no other.
+
+        Args:
+            jobs: in the order to start them in.
+            submitted: to be told a job's folder and id as soon as it is handed over.
+        """
+        ...
+
+    def living(self, ids: Sequence[str]) -> set[str]:
+        """Those of its job ids that still wait or run."""
+        ...
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """End jobs; a run saves before it does."""
+        ...
+
+
+def queues(recipe: Mapping[str, Any]) -> bool:
+    """Whether its jobs are a cluster's, which lives without the process that submitted them."""
+    return "wait" in recipe["arguments"]
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """An engine, and the name that it has in the record."""
+
+    name: str
+    engine: Engine
+    recipe: Mapping[str, Any]  # what rebuilds the engine, for `asr.sweep retry`
+
+
+def build_launcher(recipe: Mapping[str, Any]) -> Launcher:
+    """The launcher of `{"engine": "package.module.Class", "arguments": {...}}`.
+
+    Raises:
+        InputError: of the engine, on arguments that it cannot work with.
+    """
+    module, _, kind = recipe["engine"].rpartition(".")
+    engine = getattr(importlib.import_module(module), kind)(**recipe["arguments"])
+    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
+    return Launcher(f"{kind}-{digest}", engine, recipe)
+
+
+def launch(
+    home: Path,
+    planned: Sequence[Planned],
+    launcher: Launcher,
+    *,
+    retry_failed: bool,
+    say: Callable[[str], None],
+) -> dict[Path, RunView]:
+    """Run what is left of a sweep; returns how every planned run stands afterwards.
+
+    Args:
+        home: the experiment's folder, which holds the record.
+        planned: all runs of the sweep, in order.
+        launcher: what starts them.
+        retry_failed: start again what failed before.
+        say: prints a line.
+    """
+    record = read_record(home)
+    living = living_jobs(record)
+    jobs = []
+    shared = shared_words([plan.overrides for plan in planned])
+    for plan in planned:
+        view = view_run(plan.folder, record.runs.get(str(plan.folder)), living)
+        why = reason_to_skip(view, retry_failed)
+        title = f"{plan.folder.name}  {describe(plan.overrides, shared, plan.baseline)}".rstrip()
+        if why is not None:
+            say(f"skipped {title}: {why}")
+            continue
+        say(f"to run  {title}" + (f" (from step {view.step})" if view.step else ""))
+        RunFolder(plan.folder, dict(plan.identity)).queue()
+        if plan.settings is not None:
+            with atomic_write(plan.folder / "config.yaml") as file:
+                yaml.safe_dump(dict(plan.settings), file, sort_keys=False, allow_unicode=True)
+        jobs.append(Job(plan.folder, plan.after))
+    by_folder = {plan.folder: plan for plan in planned}
+    with changing(home) as record:
+        record.directory = str(Path.cwd())
+        record.launchers[launcher.name] = dict(launcher.recipe)
+        for job in jobs:
+            record.runs[str(job.folder)] = Entry(
+                overrides=list(by_folder[job.folder].overrides),
+                baseline=by_folder[job.folder].baseline,
+                after=str(job.after) if job.after else None,
+                launcher=launcher.name,
+                controller=this_process(),
+            )
+
+    def submitted(folder: Path, job: str) -> None:
+        with changing(home) as record:
+            record.runs[str(folder)].job = job
+
+    start(jobs, launcher.engine, submitted, home)
+    record = read_record(home)
+    living = living_jobs(record)
+    return {
+        plan.folder: view_run(plan.folder, record.runs.get(str(plan.folder)), living)
+        for plan in planned
+    }
+
+
+def start(
+    jobs: Sequence[Job], engine: Engine, submitted: Callable[[Path, str], None], home: Path
+) -> None:
+    """Hand jobs to an engine, and leave no entry that says they are in our queue."""
+    try:
+        if jobs:
+            engine.run(jobs, submitted)
+    finally:
+        with changing(home) as record:
+            for job in jobs:
+                record.runs[str(job.folder)].controller = None
+
+
+def living_jobs(record: Record) -> set[str]:
+    """Ids of the record's jobs that still wait or run."""
+    living: set[str] = set()
+    for name, recipe in record.launchers.items():
+        ids = [e.job for e in record.runs.values() if e.job is not None and e.launcher == name]
+        if ids:
+            living |= build_launcher(recipe).engine.living(ids)
+    return living
+
+
+def failures(views: Mapping[Path, RunView]) -> list[str]:
+    """A line for each run that failed."""
+    return [f"{path}: {view.reason}" for path, view in views.items() if view.state == "failed"]
+
+
+def sweep_error(home: Path, failed: Sequence[str], runs: int) -> InputError:
+    """What a sweep ends with when runs failed: the list of them."""
+    listed = "".join(f"\n  {line}" for line in failed)
+    return InputError(
+        f"sweep of {runs} runs in {home}",
+        expected="all to be done",
+        got=f"{len(failed)} failed:{listed}\n",
+        remedy=f"The others went on. See python -m asr.sweep status {home}; "
+        f"python -m asr.sweep retry {home} tries them again.",
+    )

@@ -1,0 +1,88 @@
+"""What a sweep remembers of its last submission, so that what is known needs no second look.
+
+Composing a configuration takes a twentieth of a second and more. A run that was planned before is
+the same run as long as conf/, its command line and the content of its manifests are.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from asr.data.manifest import manifest_sha256
+from asr.errors import InputError
+from asr.sweep.plan import Planned
+from asr.sweep.record import Record
+from asr.training.run_folder import read_status
+
+_IDENTITY = ("run_key", "group_key", "baseline_key", "seed", "experiment")
+
+
+def stamp(configuration: Path, *choices: str) -> str:
+    """A hash of all that turns a command line into a configuration."""
+    digest = hashlib.sha256(repr(choices).encode())
+    for path in sorted(configuration.rglob("*.yaml")):
+        digest.update(f"\0{path.relative_to(configuration)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+class Memory:
+    """The plans of an earlier submission that still hold.
+
+    Args:
+        record: of the sweep.
+        current_stamp: of the configuration as it is now.
+        directory: that paths are relative to now.
+    """
+
+    def __init__(self, record: Record, current_stamp: str, directory: str) -> None:
+        holds = record.plans.get("stamp") == current_stamp and record.directory == directory
+        self.stamp = current_stamp
+        self.runs: dict[str, Any] = dict(record.plans["runs"]) if holds else {}
+        self._digest = cache(_digest)
+
+    def recall(self, overrides: Sequence[str]) -> list[Planned] | None:
+        """The runs that a command line stands for, its baseline first; None if not known."""
+        known = self.runs.get(" ".join(overrides))
+        if known is None or any(
+            self._digest(path) != digest for path, digest in known["manifests"].items()
+        ):
+            return None
+        plans = []
+        for run in known["plans"]:
+            folder = Path(run["folder"])
+            status = read_status(folder)
+            if not status or not (folder / "config.yaml").is_file():
+                return None
+            after = Path(run["after"]) if run["after"] else None
+            identity = {name: status[name] for name in _IDENTITY}
+            plans.append(Planned(folder, None, identity, overrides, after, run["baseline"]))
+        return plans
+
+    def note(self, overrides: Sequence[str], plans: Sequence[Planned]) -> None:
+        """Remember what a command line stands for."""
+        settings = plans[-1].settings
+        assert settings is not None
+        dense_run = settings["sparsity"].get("dense_run")
+        if settings["init_from"] or (dense_run and plans[-1].after is None):
+            return  # its key is also that of another run, which may be trained anew
+        paths = (*settings["data"]["train"], *settings["data"]["validation"])
+        self.runs[" ".join(overrides)] = {
+            "plans": [
+                {
+                    "folder": str(plan.folder),
+                    "after": str(plan.after) if plan.after else None,
+                    "baseline": plan.baseline,
+                }
+                for plan in plans
+            ],
+            "manifests": {path: self._digest(path) for path in paths},
+        }
+
+
+def _digest(path: str) -> str:
+    try:
+        return manifest_sha256(path)
+    except InputError:
+        return ""

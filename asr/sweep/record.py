@@ -1,0 +1,94 @@
+"""`sweep.json` of an experiment's folder: which runs its sweeps asked for, and who has them."""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asr.errors import InputError
+from asr.files import atomic_write
+
+NAME = "sweep.json"
+
+
+@dataclass
+class Entry:
+    """What is known of a run besides its folder's own `status.json`."""
+
+    overrides: list[str]  # of the command line; a baseline's are those of a run compared with it
+    baseline: bool = False  # asked for by what is compared with it
+    after: str | None = None  # folder of the run that must be done before
+    launcher: str = ""  # name in `Record.launchers`
+    job: str | None = None  # the launcher's id of the process, once it was handed over
+    controller: str | None = None  # host and pid of the sweep that has it in its queue
+
+
+@dataclass
+class Record:
+    """All sweeps of an experiment, as one list of runs."""
+
+    directory: str = ""  # that paths in configurations are relative to
+    launchers: dict[str, dict[str, Any]] = field(default_factory=dict)  # engine and its arguments
+    runs: dict[str, Entry] = field(default_factory=dict)  # by run folder
+    plans: dict[str, Any] = field(default_factory=dict)  # see asr/sweep/memory.py
+
+
+def read_record(folder: Path) -> Record:
+    """The record in an experiment's folder; empty where there is none.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        return Record()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["runs"] = {name: Entry(**entry) for name, entry in content["runs"].items()}
+        return Record(**content)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            str(path),
+            expected="the record of a sweep",
+            got=f"{type(error).__name__}: {error}",
+            remedy="Remove the file and submit the sweep again: runs that are done stay done.",
+        ) from error
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[Record]:
+    """Read, change and write the record, alone among the processes that do."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f".{NAME}.lock", "a", encoding="utf-8") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        record = read_record(folder)
+        yield record
+        content = {**vars(record), "runs": {name: vars(e) for name, e in record.runs.items()}}
+        with atomic_write(folder / NAME) as file:
+            json.dump(content, file, indent=1)
+
+
+def this_process() -> str:
+    """Host and pid, as in `Entry.controller`."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def is_alive(process: str | None) -> bool:
+    """Whether a process that `this_process` named lives; one of another host is taken to."""
+    if process is None:
+        return False
+    host, _, pid = process.rpartition(":")
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

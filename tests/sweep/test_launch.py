@@ -1,0 +1,112 @@
+"""What a sweep starts, skips and reports, with runs that end as told."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import asr.sweep.launch
+import train
+from asr.sweep.record import read_record
+from tests.commands import tiny_run
+from tests.sweep.fake_engine import FakeEngine
+
+BLOCKS = "sparsity.block=[4,4],[8,8]"
+
+
+@pytest.fixture
+def sweep(tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Submit a sweep; returns the folders of the runs that were started, and its exit message."""
+    fake = {"engine": "tests.sweep.fake_engine.FakeEngine", "arguments": {}}
+    build = asr.sweep.launch.build_launcher
+    monkeypatch.setattr(asr.sweep.launch, "build_launcher", lambda _: build(fake))
+
+    def submit(*overrides: str, **endings: str) -> tuple[list[Path], str]:
+        command = tiny_run(tones, tmp_path, "sparsity=gradual_block", *overrides)
+        monkeypatch.setattr(sys, "argv", [*command[1:2], "-m", *command[2:]])
+        FakeEngine.fresh(endings)
+        message = ""
+        try:
+            train.main()
+        except SystemExit as exit_:
+            message = str(exit_.code)
+        return [job.folder for job in FakeEngine.started], message
+
+    return submit
+
+
+def config(folder: Path) -> dict:  # type: ignore[type-arg]
+    return yaml.safe_load((folder / "config.yaml").read_text())  # type: ignore[no-any-return]
+
+
+def test_again_runs_only_what_is_left(sweep, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+    started, message = sweep(BLOCKS)
+    assert message == ""
+    assert [config(folder)["sparsity"].get("block") for folder in started] == [None, [4, 4], [8, 8]]
+    capsys.readouterr()
+    assert sweep(BLOCKS) == ([], "")
+    assert capsys.readouterr().out.count(": done") == 3
+    more, _ = sweep(BLOCKS.replace("[8,8]", "[8,8],[12,2]"))
+    assert [config(folder)["sparsity"]["block"] for folder in more] == [[12, 2]]
+    record = read_record(tmp_path / "default")
+    assert len(record.runs) == 4
+    assert all(entry.controller is None for entry in record.runs.values())
+
+
+def test_what_failed_stops_nothing_and_is_retried_when_asked(sweep, capsys) -> None:  # type: ignore[no-untyped-def]
+    started, _ = sweep(BLOCKS)
+    dense, small, large = (folder.name for folder in started)
+    for folder in started:
+        (folder / "status.json").unlink()
+    again, message = sweep(BLOCKS, **{small: "failed"})
+    assert [folder.name for folder in again] == [dense, small, large]
+    assert "1 failed" in message
+    assert f"{small}: as told" in message
+    assert "asr.sweep retry" in message
+    skipped, message = sweep(BLOCKS)
+    assert skipped == []
+    assert "1 failed" in message, "a sweep that is not complete does not end well"
+    assert "failed before (as told)" in capsys.readouterr().out
+    retried, message = sweep(BLOCKS, "hydra.launcher.retry_failed=true")
+    assert [folder.name for folder in retried] == [small]
+    assert message == ""
+
+
+def test_a_baseline_that_failed_is_a_failure(sweep) -> None:  # type: ignore[no-untyped-def]
+    started, _ = sweep(BLOCKS)
+    for folder in started:
+        (folder / "status.json").unlink()
+    _, message = sweep(BLOCKS, **{started[0].name: "failed"})
+    assert f"{started[0].name}: as told" in message
+
+
+def test_threshold_methods_wait_for_their_dense_run(sweep) -> None:  # type: ignore[no-untyped-def]
+    sweep("sparsity=block_pruning", "hydra.launcher.baselines=needed", "seed=1,2")
+    jobs = FakeEngine.started
+    assert [job.after for job in jobs] == [None, None, jobs[0].folder, jobs[1].folder]
+    assert config(jobs[2].folder)["sparsity"]["dense_run"] == str(jobs[0].folder)
+
+
+def test_what_cannot_be_is_told_and_the_others_run(sweep, capsys) -> None:  # type: ignore[no-untyped-def]
+    started, message = sweep("training.epochs=3,three", "sparsity=dense")
+    assert len(started) == 1
+    assert "training.epochs" in message
+    assert "1 failed" in message
+    assert "refused" in capsys.readouterr().out
+
+
+def test_a_run_of_changed_data_is_another_run(sweep, tones, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    manifest = tmp_path / "train.jsonl"
+    text = (tones / "train.jsonl").read_text()
+    rows = [json.loads(line) for line in text.splitlines()]
+    for row in rows:
+        row["audio_filepath"] = str(tones / row["audio_filepath"])
+    manifest.write_text("\n".join(map(json.dumps, rows)))
+    first, _ = sweep("sparsity=dense", f"data.train=[{manifest}]")
+    assert sweep("sparsity=dense", f"data.train=[{manifest}]")[0] == []
+    manifest.write_text("\n".join(map(json.dumps, rows[:-1])))
+    second, _ = sweep("sparsity=dense", f"data.train=[{manifest}]")
+    assert len(second) == 1
+    assert second != first
