@@ -53,6 +53,10 @@ def train(cfg: DictConfig) -> float | None:
     torch.set_num_threads(hardware.threads)
     lightning.seed_everything(cfg.seed, verbose=False)
     trainer = make_trainer(recipe, hardware, folder)
+    if cfg.trial is not None:
+        from asr.training.hopeless import StopHopeless  # Optuna is an extra
+
+        trainer.callbacks.insert(0, StopHopeless(folder.path.parent, cfg.trial))
     with folder.owned(lambda: (trainer.global_step, trainer.current_epoch)):
         if folder.leader:
             with atomic_write(folder.path / "config.yaml") as file:
@@ -173,7 +177,7 @@ def main(cfg: DictConfig) -> float | None:
     try:
         return train(cfg)
     except TrainingInterruptedError as interruption:
-        say("saved; the same command continues")
+        say(interruption.farewell)
         # Lightning kills the first process as soon as another one ends with an error.
         sys.exit(interruption.exit_code if rank_zero_only.rank == 0 else 0)
 

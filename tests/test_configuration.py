@@ -142,9 +142,10 @@ def test_what_only_a_run_knows_is_taken_by_some_constructor() -> None:
         assert runtime <= taken, group
 
 
-def test_the_primary_file_holds_groups_and_four_scalars() -> None:
+def test_the_primary_file_holds_groups_and_five_scalars() -> None:
     primary = yaml.safe_load((CONFIGURATION / "train.yaml").read_text())
-    assert set(primary) - {"defaults", "hydra"} == {"experiment_name", "runs", "seed", "init_from"}
+    scalars = {"experiment_name", "runs", "seed", "init_from", "trial"}
+    assert set(primary) - {"defaults", "hydra"} == scalars
     named = {next(iter(entry)) for entry in primary["defaults"] if isinstance(entry, dict)}
     assert {name for name in named if not name.startswith("override ")} == set(GROUPS)
     for name in PRIMARIES:

@@ -10,7 +10,7 @@ from asr.sweep.launch import build_launcher, failures, queues, start, sweep_erro
 from asr.sweep.overview import look
 from asr.sweep.record import changing, read_record, this_process
 from asr.sweep.state import RunView
-from asr.training.run_folder import restate
+from asr.training.run_folder import PRUNED, restate
 
 
 def retry(home: Path, *, wait: bool) -> int:
@@ -29,7 +29,11 @@ def retry(home: Path, *, wait: bool) -> int:
             remedy="Change into that directory: paths in configurations are relative to it.",
         )
     again = [
-        v for v in look(home) if v.state in ("failed", "preempted") and v.folder in record.runs
+        view
+        for view in look(home)
+        if view.state in ("failed", "preempted")
+        and view.folder in record.runs
+        and PRUNED not in view.reason  # a study has ended it, although it is not done
     ]
     if not again:
         print(f"nothing to retry in {home}")

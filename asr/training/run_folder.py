@@ -19,9 +19,13 @@ State = Literal["queued", "running", "done", "failed", "preempted"]
 # struct flock of Linux on 64 bits: type, whence, start, length, pid.
 _FLOCK = "hhqqi4x"
 
+PRUNED = "pruned by the study"  # in the reason of a run that will not be gone on with
+
 
 class TrainingInterruptedError(Exception):
     """Training has saved and stopped on a signal; the same command continues it."""
+
+    farewell = "saved; the same command continues"
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)

@@ -63,6 +63,7 @@ def dense_settings(identity: RunIdentity) -> dict[str, Any]:
         **identity.settings,
         "experiment_name": identity.dense_folder.parent.name,
         "sparsity": dict(DENSE),
+        "trial": None,  # of a study: it is the sparse run, not this one
     }
 
 

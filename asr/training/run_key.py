@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # Groups of the configuration that say where and how, not what.
-UNHASHED = ("experiment_name", "runs", "logger", "hardware")
+UNHASHED = ("experiment_name", "runs", "logger", "hardware", "trial")
 DENSE = {"_target_": "asr.sparsity.dense.Dense"}
 
 

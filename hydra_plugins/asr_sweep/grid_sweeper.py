@@ -1,8 +1,14 @@
 """Hydra's grid of all combinations, without composing each of them twice."""
 
+import sys
 from collections.abc import Sequence
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+
+if "asr.configuration" in sys.modules:  # leave other applications of this environment alone
+    # Hydra would check conf/hydra/sweeper/basic.yaml against the arguments of its own `basic`.
+    ConfigStore.instance().repo["hydra"]["sweeper"].pop("basic.yaml", None)
 
 
 class GridSweeper(BasicSweeper):  # type: ignore[misc]  # Hydra's classes are not typed

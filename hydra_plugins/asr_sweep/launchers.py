@@ -119,6 +119,12 @@ class SubmititLauncher(SweepLauncher):
     engine = "asr.sweep.slurm.Submitit"
 
 
+class LocalSubmititLauncher(SweepLauncher):
+    """Submitit's jobs without a cluster."""
+
+    engine = "asr.sweep.local_submitit.LocalSubmitit"
+
+
 def _job_return(
     overrides: Sequence[str], folder: Path | None, state: str, error: Exception
 ) -> JobReturn:

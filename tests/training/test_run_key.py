@@ -36,6 +36,7 @@ def changed(path: str, value: object) -> dict[str, Any]:
         ("runs", "/elsewhere"),
         ("logger", {"_target_": "wandb"}),
         ("hardware", {"threads": 2}),
+        ("trial", 3),
         ("data.test", []),
     ],
 )
