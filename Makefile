@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check flow slow browser clean
+.PHONY: demo test check flow faults slurm slow browser clean
 
 demo: .venv/installed  ## train dense and block-sparse on synthetic speech, score on voices never heard
 	$(BIN)/python -m asr.data.prepare synthetic
@@ -16,6 +16,12 @@ test: .venv/installed  ## the default tier
 
 flow: .venv/installed  ## whole runs, kills and resumes
 	$(BIN)/pytest -n 2 -m flow
+
+faults: .venv/installed  ## killed processes, full disks, damaged files
+	$(BIN)/pytest -m faults
+
+slurm: .venv/installed  ## sweeps on a real SLURM of one node, which this starts
+	$(BIN)/pytest -m slurm
 
 slow: .venv/installed  ## trainings that must reach an error rate
 	$(BIN)/pytest -m slow

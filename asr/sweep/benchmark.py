@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from asr.sweep.job import Job
@@ -26,8 +26,8 @@ class _Nobody:
         print(f"{len(jobs)} runs handed over", flush=True)
         raise SystemExit(0)
 
-    def living(self, ids: Sequence[str]) -> set[str]:
-        return set()
+    def settle(self, handed: Mapping[Job, str]) -> dict[Job, str]:
+        return {}
 
     def cancel(self, ids: Sequence[str]) -> None: ...
 

@@ -31,8 +31,12 @@ class Engine(Protocol):
         """
         ...
 
-    def living(self, ids: Sequence[str]) -> set[str]:
-        """Those of its job ids that still wait or run."""
+    def settle(self, handed: Mapping[Job, str]) -> dict[Job, str]:
+        """Those of its jobs that still wait or run; of the others the runs' states are corrected.
+
+        Args:
+            handed: jobs and their ids.
+        """
         ...
 
     def cancel(self, ids: Sequence[str]) -> None:
@@ -143,9 +147,13 @@ def living_jobs(record: Record) -> set[str]:
     """Ids of the record's jobs that still wait or run."""
     living: set[str] = set()
     for name, recipe in record.launchers.items():
-        ids = [e.job for e in record.runs.values() if e.job is not None and e.launcher == name]
-        if ids:
-            living |= build_launcher(recipe).engine.living(ids)
+        handed = {
+            Job(Path(folder), Path(entry.after) if entry.after else None): entry.job
+            for folder, entry in record.runs.items()
+            if entry.job is not None and entry.launcher == name
+        }
+        if handed:
+            living |= set(build_launcher(recipe).engine.settle(handed).values())
     return living
 
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -66,9 +66,9 @@ class Pool:
                     remedy=f"Set hydra.launcher.{name}_per_run=1 or more.",
                 )
 
-    def living(self, ids: Sequence[str]) -> set[str]:
-        """Those of its processes that still run, on this host."""
-        return {name for name in ids if living_pid(name) is not None}
+    def settle(self, handed: Mapping[Job, str]) -> dict[Job, str]:
+        """Those of its jobs that still run; who waited for the others has said how they ended."""
+        return {job: name for job, name in handed.items() if living_pid(name) is not None}
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Ask processes to save and end."""

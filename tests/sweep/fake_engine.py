@@ -27,7 +27,7 @@ class FakeEngine:
             state = self.endings.get(job.folder.name, "done")
             restate(job.folder, state, "as told")  # type: ignore[arg-type]
 
-    def living(self, ids: Sequence[str]) -> set[str]:
-        return set()
+    def settle(self, handed: Mapping[Job, str]) -> dict[Job, str]:
+        return {}
 
     def cancel(self, ids: Sequence[str]) -> None: ...

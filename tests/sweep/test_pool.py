@@ -56,7 +56,7 @@ print(sys.stdin.read() + "and this", file=sys.stderr)
     assert events(tmp_path / "x")[0].cores == (cores[0],)
     assert sorted(os.sched_getaffinity(0)) == cores  # ours is as it was
     assert state_of(folder) == ("done", "")
-    assert Pool(None, None, 1, 0).living([ids[folder]]) == set()
+    assert Pool(None, None, 1, 0).settle({Job(folder): ids[folder]}) == {}
 
 
 def test_as_many_at_once_as_there_are_cores(tmp_path: Path) -> None:

@@ -120,7 +120,9 @@ def test_a_killed_sweep_leaves_its_run_and_the_lease(tmp_path: Path, cores: list
     out, _ = killed.communicate()
     (name,) = (line.split()[1] for line in out.splitlines() if line.startswith("id "))
     ours = Pool(None, None, 1, 0)
-    assert ours.living([name, name + "0", "elsewhere:1:2", "12"]) == {name}
+    names = (name, name + "0", "elsewhere:1:2", "12")
+    handed = {Job(folder / str(number)): each for number, each in enumerate(names)}
+    assert list(ours.settle(handed).values()) == [name]
     assert owned_elsewhere(folder)
     assert lease(cores[:1], 1, [], 0) is None
     later = make_run(tmp_path / "x" / "b", DONE)
@@ -132,7 +134,7 @@ def test_a_killed_sweep_leaves_its_run_and_the_lease(tmp_path: Path, cores: list
     assert waiting.wait(20) == 0
     waiting.stdout.close()
     assert state_of(later)[0] == "done"
-    assert ours.living([name]) == set()
+    assert ours.settle({Job(folder): name}) == {}
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])

@@ -1,0 +1,146 @@
+"""What a submitted run does when it is told to stop, in submitit's own local jobs."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asr.sweep.interruption import SweepInterruptedError
+from asr.sweep.job import Job
+from asr.sweep.local_submitit import LocalSubmitit
+from asr.sweep.submitted_run import STOPPING
+from asr.training import checkpoints
+from asr.training.run_folder import read_status
+from tests.slurm.planned import queued_run
+
+# In the place of train.py: does what its folder is called, with the real run folder.
+TRAIN = """
+import os, signal, sys, time
+from pathlib import Path
+from asr.errors import InputError
+from asr.training.run_folder import RunFolder, TrainingInterruptedError
+
+def main():
+    path = Path(sys.argv[sys.argv.index("--config-path") + 1])
+    name = path.name
+    if name == "refused":
+        sys.exit("error: data.train: expected a manifest, got none. Make one.")
+    folder = RunFolder(path, {"run_key": name})
+    starts = len(list(path.glob("start-*"))) + 1
+    (path / f"start-{starts}").touch()
+    print(f"start {starts}", flush=True)
+    try:
+        with folder.owned(lambda: (starts, 0)):
+            folder.write_status("running", starts, 0)
+            if name == "bug":
+                raise ZeroDivisionError("a bug")
+            if name == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if name == "cancelled":
+                os.kill(os.getppid(), signal.SIGTERM)  # submitit passes it on
+            saved = []
+            if name == "saves":  # as in training: notes the signal, and stops between two steps
+                before = signal.signal(signal.SIGUSR2, lambda number, _: saved.append(number))
+            if name != "done" and (starts == 1 or name == "endless"):
+                while not saved:
+                    time.sleep(0.02)
+                signal.signal(signal.SIGUSR2, before)
+                raise TrainingInterruptedError(saved[0])
+    except TrainingInterruptedError as interruption:
+        sys.exit(interruption.exit_code)
+"""
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "train.py").write_text(TRAIN)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs"
+
+
+def engine(**changes: Any) -> LocalSubmitit:
+    usual = {"parallelism": 4, "timeout_min": 1, "signal_delay_s": 1, "max_requeues": 1}
+    return LocalSubmitit(**{**usual, **changes})
+
+
+def starts(folder: Path) -> int:
+    return len(list(folder.glob("start-*")))
+
+
+def log(folder: Path) -> str:
+    return (folder / "output.log").read_text()
+
+
+def test_ends_that_a_run_can_have(runs: Path) -> None:
+    names = ("done", "refused", "bug", "killed", "cancelled", "sparse", "waits")
+    folders = {name: queued_run(runs, name) for name in names}
+    after = {"sparse": folders["bug"], "waits": folders["cancelled"]}
+    ids: dict[str, str] = {}
+    engine().run(
+        [Job(folders[name], after.get(name)) for name in names],
+        lambda path, job: ids.update({path.name: job}),
+    )
+    said = {name: read_status(folder) for name, folder in folders.items()}
+    reasons = {name: status["reason"] for name, status in said.items()}
+    assert {name: status["state"] for name, status in said.items()} == {
+        "done": "done", "refused": "failed", "bug": "failed", "killed": "failed",
+        "cancelled": "preempted", "sparse": "failed", "waits": "preempted",
+    }  # fmt: skip
+    assert reasons["refused"].startswith("error: data.train: expected a manifest")
+    assert reasons["bug"] == "ZeroDivisionError: a bug"
+    assert "without a word" in reasons["killed"]
+    assert reasons["cancelled"].startswith("SIGTERM, job")
+    assert reasons["sparse"] == "its dense run bug failed: ZeroDivisionError: a bug"
+    assert reasons["waits"].startswith("its dense run cancelled is not done: SIGTERM")
+    assert ids.keys() == set(names) - {"sparse", "waits"}
+    assert [starts(folder) for folder in folders.values()] == [1, 0, 1, 1, 1, 0, 0]
+    assert log(folders["done"]) == "start 1\n"
+    assert 'raise ZeroDivisionError("a bug")' in log(folders["bug"])
+    assert log(folders["refused"]).count("expected a manifest") == 1
+    submitit = runs / "default" / "submitit"
+    assert any("output.log" in path.read_text() for path in submitit.glob("*_0_log.out"))
+
+
+def test_at_the_end_of_its_time_it_saves_and_comes_back(runs: Path) -> None:
+    names = ("saves", "elsewhere", "endless")
+    folders = [queued_run(runs, name) for name in names]
+    engine(timeout_min=0.05).run([Job(folder) for folder in folders], lambda path, job: None)
+    saves, elsewhere, endless = folders
+    for folder in (saves, elsewhere):  # in training, and where it handles no signals itself
+        assert read_status(folder)["state"] == "done"
+        assert starts(folder) == 2
+        assert "start 2" in log(folder)
+    status = read_status(endless)
+    assert status["state"] == "failed"
+    assert "SIGUSR2, after 1 requeues, which is all that max_requeues allows" in status["reason"]
+    assert starts(endless) == 2
+
+
+def test_a_sweep_that_is_stopped_lets_its_runs_save(runs: Path) -> None:
+    first, second = queued_run(runs, "endless"), queued_run(runs, "done")
+    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    local, handed = engine(parallelism=1), dict[Job, str]()
+    with pytest.raises(SweepInterruptedError, match="SIGTERM"):
+        local.run([Job(first), Job(second)], lambda path, name: handed.update({Job(path): name}))
+    assert read_status(first)["state"] == "preempted"
+    assert starts(second) == 0
+    assert local.settle(handed) == {}
+
+
+def test_the_signals_are_those_that_training_stops_on() -> None:
+    assert STOPPING == checkpoints.STOPPING
+
+
+def test_nothing_slow_is_imported_before_signals_are_handled() -> None:
+    """Until then a signal ends the job as failed."""
+    import subprocess
+
+    code = (
+        "import sys, asr.sweep.submitted_run; print({'torch', 'hydra', 'yaml'} & set(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout == "set()\n", ended.stderr
