@@ -26,6 +26,7 @@ from asr.sparsity.pruner import Pruner
 from asr.sparsity.quantiles import weight_quantiles
 from asr.training.checkpoints import best_rates, newest_readable
 from asr.training.loggers import close
+from asr.training.memory_scan import fitting_into_memory
 from asr.training.module import SpeechModule
 from asr.training.recipe import Hardware, Recipe, make_trainer
 from asr.training.run_folder import RunFolder, TrainingInterruptedError
@@ -143,7 +144,13 @@ def fit(
     )
     if checkpoint is None and origin is not None:
         module.init_from(origin)
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    with fitting_into_memory(
+        "training",
+        "checkpoints are whole",
+        "Free memory and give the same command again, which continues; or lower "
+        "data.batch_seconds, which makes another run.",
+    ):
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
 
 
 def weights_of(run: str | Path) -> dict[str, torch.Tensor]:

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from asr.errors import InputError
+
+# What damaged or hostile headers claim is held against these before anything is computed from it.
+_RATES = range(1_000, 768_000 + 1)  # Hz
+_MOST_SAMPLES = 1 << 29  # read at once over all channels, 2 GiB as float32: 9.3 h at 16 kHz
+_LOUDEST = 2.0**31  # samples of any integer format, taken for floats; their power is finite still
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +49,24 @@ def _open(path: str | Path) -> soundfile.SoundFile:
             remedy="Name an audio file.",
         )
     try:
-        return soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, RuntimeError) as error:
+        file = soundfile.SoundFile(path)
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:  # the last for .raw
         raise InputError(
             str(path),
             expected="a WAV, FLAC, OGG or MP3 file",
             got=f"{os.path.getsize(path)} bytes that libsndfile refuses ({error})",
             remedy="The file is damaged, truncated or of another format: convert or remove it.",
         ) from error
+    if file.samplerate not in _RATES or file.frames < 0:
+        rate, samples = file.samplerate, file.frames
+        file.close()
+        raise InputError(
+            str(path),
+            expected=f"a sample rate of {_RATES[0]} to {_RATES[-1]} Hz and 0 samples or more",
+            got=f"a header that says {rate} Hz and {samples} samples",
+            remedy="The file is damaged: convert it, or take its line out of the manifest.",
+        )
+    return file
 
 
 def probe(path: str | Path) -> AudioInfo:
@@ -69,15 +85,25 @@ def read(
         rate in Hz.
 
     Raises:
-        InputError: the file is missing, no audio, shorter than asked for, empty, or holds NaN.
+        InputError: the file is missing, no audio, shorter than asked for, empty, holds NaN, or
+            more of it is asked for than memory should hold.
     """
     with _open(path) as file:
         rate = file.samplerate
-        start = round(offset * rate)
-        wanted = file.frames - start if seconds is None else round(seconds * rate)
+        start = round(min(offset * rate, file.frames))
+        asked = file.frames - start if seconds is None else seconds * rate
+        if asked * file.channels > _MOST_SAMPLES:
+            most = _MOST_SAMPLES / file.channels / rate / 3600
+            raise InputError(
+                str(path),
+                expected=f"at most {most:.2g} h of {file.channels} channels at once",
+                got=f"{asked / rate / 3600:.4g} h",
+                remedy="Cut it into utterances; asr.transcribe takes recordings of any length.",
+            )
+        wanted = round(asked)
         try:
-            file.seek(min(start, file.frames))
-            samples = file.read(max(wanted, 0), dtype="float32", always_2d=True)
+            file.seek(start)
+            waveform = _mono(file, wanted)
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise InputError(
                 str(path),
@@ -86,19 +112,32 @@ def read(
                 remedy="The file is damaged: replace it or take its line out of the manifest.",
             ) from error
     # A tenth of a second of grace: durations in manifests are rounded, MP3 frames padded.
-    if len(samples) == 0 or len(samples) < wanted - 0.1 * rate:
+    if len(waveform) == 0 or len(waveform) < wanted - 0.1 * rate:
         raise InputError(
             str(path),
             expected=f"{max(wanted, 1) / rate:.3f} s of audio from {offset:.3f} s on",
-            got=f"{len(samples) / rate:.3f} s",
+            got=f"{len(waveform) / rate:.3f} s",
             remedy="The file is truncated or the manifest's duration wrong: run asr.data.check.",
         )
-    waveform = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
-    if not np.isfinite(waveform).all():
+    if not (sound := np.abs(waveform) <= _LOUDEST).all():
         raise InputError(
             str(path),
             expected="finite samples",
-            got=f"{int((~np.isfinite(waveform)).sum())} samples that are NaN or infinite",
+            got=f"{int((~sound).sum())} samples that are NaN, infinite or beyond 2^31",
             remedy="Write the file again or take its line out of the manifest.",
         )
     return waveform, rate
+
+
+def _mono(file: soundfile.SoundFile, wanted: int) -> NDArray[np.float32]:
+    """The mean over the channels of the next `wanted` samples `(N,)`, or of those that there are.
+
+    In one call: between two, libsndfile seeks, and an MP3 decodes differently behind a seek.
+    """
+    count = min(wanted, file.frames - file.tell())
+    if count <= 0:  # a seek in a damaged MP3 leads beyond its end
+        return np.empty(0, np.float32)
+    samples: NDArray[np.float32] = file.read(count, dtype="float32", always_2d=True)
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers that are none are told later
+        mono: NDArray[np.float32] = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
+    return mono

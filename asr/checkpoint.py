@@ -6,6 +6,7 @@ classes are looked up in fixed tables, so that no checkpoint can name code to ru
 """
 
 import inspect
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -130,6 +131,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             remedy="Train first, or name a run folder or a .ckpt file.",
         )
     try:
+        # torch writes checksums and never looks at them: a flipped bit would be another weight.
+        with zipfile.ZipFile(path) as archive:
+            if (damaged := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes lead the unpickler anywhere
         reason = next(iter(str(error).splitlines()), type(error).__name__)

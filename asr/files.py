@@ -1,5 +1,6 @@
 """Files that are either whole or absent, and the hash of their content."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -7,7 +8,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from asr.errors import InputError
+
+# What a disk says for itself. Anything else may be a bug, and keeps its traceback.
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 LEFTOVERS = ".*.tmp"  # what killed writers leave; only who owns a folder knows that none is alive
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Make a disk that is full or read-only an InputError about `path`, whatever raised it."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch makes the latter of the former
+        refusal = _refusal(error)
+        if refusal is None:
+            raise
+        raise InputError(
+            str(path),
+            expected="a disk that takes it",
+            got=refusal,
+            remedy="Make room, or make it writable, and give the same command again; what was "
+            "saved before is whole.",
+        ) from error
+
+
+def _refusal(error: BaseException | None) -> str | None:
+    """What the disk said that led to an error, if it said anything."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _REFUSALS:
+            return os.strerror(error.errno)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @contextmanager
@@ -15,18 +47,22 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside `path`; rename it to `path` only if the block ends well.
 
     A killed process or a full disk leaves the old content, never half of the new.
+
+    Raises:
+        InputError: the disk is full or read-only.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # see LEFTOVERS
-    try:
-        with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def sha256(path: str | Path) -> str:

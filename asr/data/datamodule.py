@@ -198,7 +198,7 @@ def read_utterances(manifests: Sequence[str], normaliser: Normaliser) -> list[Ut
         raise InputError(
             ", ".join(manifests),
             expected="audio files that exist",
-            got=f"{len(absent)} that do not",
+            got=f"{len(absent)} that do not, or that are folders, devices or pipes",
             remedy=f"Prepare the corpus again, or mend the manifest:{names}",
         )
     return normalised(utterances, normaliser)

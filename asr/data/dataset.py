@@ -11,6 +11,7 @@ from asr.audio import read
 from asr.data.batch import Batch, Example, collate
 from asr.data.manifest import Utterance
 from asr.data.sampler import BatchPlan
+from asr.errors import InputError
 from asr.features.augmentation import Augmentation
 from asr.features.base import Features
 from asr.features.draws import utterance_generator
@@ -80,6 +81,10 @@ class SpeechDataset(Dataset[Batch]):
 
 
 def load_waveform(utterance: Utterance, sample_rate: int) -> Tensor:
-    """The utterance's samples `(N,)` at `sample_rate` Hz."""
+    """The utterance's samples `(N,)` at `sample_rate` Hz; an InputError names its file."""
     samples, rate = read(utterance.audio, utterance.offset, utterance.seconds)
-    return torch.from_numpy(resample(samples, rate, sample_rate))
+    try:
+        return torch.from_numpy(resample(samples, rate, sample_rate))
+    except InputError as error:
+        _, expected, got, remedy = error.parts
+        raise InputError(utterance.audio, expected=expected, got=got, remedy=remedy) from error

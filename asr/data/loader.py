@@ -61,14 +61,14 @@ class ResumableLoader(DataLoader[Batch]):
         self._delivered = self.sampler.start
         self.waited = 0.0
         batches = super().__iter__()
-        batch = next(batches, None)
+        batch = _next(batches)
         while batch is not None:
             if isinstance(batch, InputError):
                 raise batch
             self._delivered += 1
             yield batch
             asked = time.perf_counter()
-            batch = next(batches, None)
+            batch = _next(batches)
             self.waited += time.perf_counter() - asked
 
     def state_dict(self) -> dict[str, Any]:
@@ -85,11 +85,28 @@ class ResumableLoader(DataLoader[Batch]):
         self.sampler.start = self._delivered = int(state["delivered"])
 
 
+def _next(batches: Iterator[Batch | InputError]) -> Batch | InputError | None:
+    """The next batch or None; a worker that was killed is told as such."""
+    try:
+        return next(batches, None)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise InputError(
+            "a loader worker",
+            expected="one that lives as long as the training",
+            got=str(error),
+            remedy="If nobody ended it, memory ran out: set hardware.workers=0 or 1. The same "
+            "command continues.",
+        ) from error
+
+
 def _start_worker(_: int) -> None:
     torch.set_num_threads(1)
     # Ctrl-C in a terminal reaches every process: only the training process answers it, by saving,
     # and for that it still needs its batches.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):  # a scheduler's, the last two
+        signal.signal(signum, signal.SIG_IGN)
     # A scheduler's SIGTERM may reach every process too; only the parent's own means to end.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()

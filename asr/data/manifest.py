@@ -12,6 +12,7 @@ from asr.data.manifest_rows import csv_rows, json_rows
 from asr.errors import InputError
 from asr.files import atomic_write, sha256
 
+_LONGEST = 1e7  # seconds, 116 days: beyond it sample numbers and frame counts mean nothing
 _SHOWN = 50  # problems printed in a message; all of them are in `ManifestError.problems`
 
 
@@ -163,10 +164,12 @@ def _utterance(row: dict[str, object], folder: str) -> Utterance | str:
     if not isinstance(text, str):
         return f"text must be a string, got {_shown(text)}"
     seconds, offset = _number(row.get("duration")), _number(row.get("offset") or 0.0)
-    if seconds is None or seconds <= 0:
-        return f"duration must be a number of seconds above 0, got {_shown(row.get('duration'))}"
-    if offset is None or offset < 0:
-        return f"offset must be a number of seconds, 0 or more, got {_shown(row.get('offset'))}"
+    if seconds is None or not 0 < seconds <= _LONGEST:
+        got = _shown(row.get("duration"))
+        return f"duration must be a number of seconds above 0, at most {_LONGEST:g}, got {got}"
+    if offset is None or not 0 <= offset <= _LONGEST:
+        got = _shown(row.get("offset"))
+        return f"offset must be a number of seconds, 0 or more, at most {_LONGEST:g}, got {got}"
     speaker = row.get("speaker")
     if not isinstance(speaker, str | int | float | None):
         return f"speaker must be a name, got {_shown(speaker)}"

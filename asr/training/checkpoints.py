@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from asr.checkpoint import read_checkpoint
 from asr.errors import InputError
-from asr.files import atomic_write
+from asr.files import atomic_write, writing
 from asr.training.metrics_csv import MetricsCsv
 from asr.training.module import SpeechModule
 from asr.training.run_folder import RunFolder, TrainingInterruptedError
@@ -31,13 +31,18 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
         path = Path(path)
-        with atomic_write(path, "wb") as file:
-            torch.save(checkpoint, file)
+        replaced = path.with_name(f".previous.ckpt.{os.getpid()}.tmp")  # see LEFTOVERS
+        try:
             if path.name == "last.ckpt" and path.is_file():
-                # A link first: there is no moment without a `path`.
-                previous = path.with_name("previous.ckpt")
-                previous.unlink(missing_ok=True)
-                os.link(path, previous)
+                with writing(path):
+                    os.link(path, replaced)
+            with atomic_write(path, "wb") as file:
+                torch.save(checkpoint, file)
+            # Only now: `last` may have been damaged, and `previous` the one to resume from.
+            if replaced.exists():
+                os.replace(replaced, path.with_name("previous.ckpt"))
+        finally:
+            replaced.unlink(missing_ok=True)
 
 
 def newest_readable(folder: Path) -> Path | None:
@@ -130,6 +135,10 @@ class Checkpoints(Checkpoint):
         # After the loaders and the restored state: from here on only training draws numbers.
         if len(self._rng) == trainer.world_size:
             _set_rng_state(self._rng[trainer.global_rank], module.device)
+        if trainer.global_step == 0:  # what a run wrote that ended before its first checkpoint
+            for logger in trainer.loggers:
+                if isinstance(logger, MetricsCsv):
+                    logger.forget_after(0)
         for signum in STOPPING:
             self._handlers[signum] = signal.signal(signum, self._on_signal)
         self._saved_at = self._began = time.monotonic()

@@ -1,14 +1,46 @@
 """Where metrics go besides `metrics.csv`, which every run has."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
 
 from asr import wandb_account
 from asr.training.run_folder import RunFolder
+
+# Seconds at the end of a run for what is not sent yet: without a limit, wandb would wait for a
+# server that is away for hours. What is left stays in the run folder, for `wandb sync`.
+_PATIENCE = 60.0
+
+
+class WandbLogger(LightningWandbLogger):
+    """Lightning's, which may fail: what wandb raises is told once, and training goes on."""
+
+    _lost = False
+
+    def _attempt(self, action: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+        if self._lost:
+            return
+        try:
+            action(*arguments, **options)
+        except Exception as error:  # of its service's connection, of the disk, of its own kinds
+            self._lost = True
+            print(f"warning: wandb has failed, going on without it ({_in_a_line(error)})")
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        self._attempt(super().log_metrics, metrics, step)
+
+    def log_hyperparams(self, params: Any) -> None:
+        self._attempt(super().log_hyperparams, params)
+
+    def log_image(self, key: str, images: list[Any], **options: Any) -> None:  # type: ignore[override]
+        self._attempt(super().log_image, key, images, **options)
+
+    def finalize(self, status: str) -> None:
+        self._attempt(super().finalize, status)
 
 
 def no_loggers(folder: RunFolder, settings: dict[str, Any]) -> list[Logger]:
@@ -40,7 +72,7 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
             dir=folder.path,
             resume="allow",
             mode=mode,  # type: ignore[arg-type]
-            settings=wandb.Settings(init_timeout=30, silent=True),
+            settings=wandb.Settings(init_timeout=30, finish_timeout=_PATIENCE, silent=True),
         )
 
     mode = wandb_account.mode()
@@ -60,15 +92,19 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
 def log_pictures(loggers: Sequence[Logger], pictures: Sequence[Path]) -> None:
     """Send PNG files to wandb, if it is among the loggers."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
+        if isinstance(logger, LightningWandbLogger):
             for picture in pictures:
                 logger.log_image(f"masks/{picture.stem}", [str(picture)])
 
 
 def close(exit_code: int) -> None:
     """End the wandb run, if there is one, in the state that the training ended in."""
-    if (wandb := sys.modules.get("wandb")) is not None and wandb.run is not None:
+    if (wandb := sys.modules.get("wandb")) is None or wandb.run is None:
+        return
+    try:
         wandb.finish(exit_code=exit_code)
+    except Exception as error:  # its service is gone; the training is what it is
+        print(f"warning: the run of wandb has no end ({_in_a_line(error)})")
 
 
 def _in_a_line(error: Exception) -> str:

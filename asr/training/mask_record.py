@@ -43,6 +43,10 @@ class MaskRecord(Callback):
             self._step = checkpoint["sparsity"]["step"]
             self._table().forget_after(self._step + 1)
 
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        if trainer.global_step == 0:  # what a run wrote that ended before its first checkpoint
+            self._table().forget_after(0)
+
     def on_train_batch_end(
         self,
         trainer: lightning.Trainer,

@@ -1,7 +1,7 @@
 """Before epoch 1: does the worst batch fit into memory, and if not, whose fault is it?"""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import lightning
 import torch
@@ -55,21 +55,29 @@ def scan(
 ) -> None:
     """One forward and backward pass; raises InputError naming the longest if memory runs out."""
     batch = dataset[plan]  # features are computed in full precision
-    try:
+    worst = _longest(dataset.utterances, plan)
+    with fitting_into_memory(
+        f"worst batch of the epoch ({len(plan.utterances)} utterances)",
+        f"its longest is {worst.id}, {worst.seconds:.1f} s",
+        "Lower data.batch_seconds or data.max_seconds.",
+    ):
         with precision():
             log_probs, _ = module(batch.to(module.device))
         log_probs.sum().backward()
+
+
+@contextmanager
+def fitting_into_memory(subject: str, detail: str, remedy: str) -> Iterator[None]:
+    """Make memory that runs out, of any device or of Python, an InputError."""
+    try:
+        yield
     except (RuntimeError, MemoryError) as error:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(
             words in str(error) for words in _OUT_OF_MEMORY
         ):
             raise
-        worst = _longest(dataset.utterances, plan)
         raise InputError(
-            f"worst batch of the epoch ({len(plan.utterances)} utterances)",
-            expected="to fit into memory",
-            got=f"out of memory; its longest is {worst.id}, {worst.seconds:.1f} s",
-            remedy="Lower data.batch_seconds or data.max_seconds.",
+            subject, expected="to fit into memory", got=f"out of memory; {detail}", remedy=remedy
         ) from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from asr.files import atomic_write
+from asr.files import atomic_write, writing
 
 
 class MetricsCsv(Logger):
@@ -42,20 +42,20 @@ class MetricsCsv(Logger):
         row = {"step": step, **metrics}
         if new := [name for name in row if name not in self._columns]:
             self._rewrite(self._columns + new, self.rows())
-        with open(self.path, "a", newline="", encoding="utf-8") as file:
+        with writing(self.path), open(self.path, "a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self._columns).writerow(row)
 
     def rows(self) -> list[dict[str, str]]:
-        """All rows so far."""
+        """All rows so far, without the one that a full disk cut off."""
         if not self.path.is_file():
             return []
         with open(self.path, newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            return list(csv.DictReader(line for line in file if line.endswith("\n")))
 
     @rank_zero_only
     def forget_after(self, step: int) -> None:
         """Drop what an interrupted run wrote after the checkpoint that it resumes from."""
-        if self.path.is_file():
+        if self._columns:
             self._rewrite(self._columns, [row for row in self.rows() if int(row["step"]) < step])
 
     def _rewrite(self, columns: list[str], rows: list[dict[str, str]]) -> None:

@@ -21,6 +21,9 @@ class EpochReport(Callback):
         self._elapsed = self._waited = self._audio = self._losses = 0.0
         self._batches = self._learnt = 0
 
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        self._epoch_started = time.perf_counter()  # a run that resumes inside an epoch starts none
+
     def on_train_epoch_start(
         self, trainer: lightning.Trainer, module: lightning.LightningModule
     ) -> None:

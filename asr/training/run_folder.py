@@ -7,13 +7,13 @@ import signal
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from asr.errors import InputError
-from asr.files import LEFTOVERS, atomic_write
+from asr.files import LEFTOVERS, atomic_write, writing
 
 State = Literal["queued", "running", "done", "failed", "preempted"]
 # struct flock of Linux on 64 bits: type, whence, start, length, pid.
@@ -72,7 +72,8 @@ class RunFolder:
         except BaseException as error:
             stopped = isinstance(error, TrainingInterruptedError | KeyboardInterrupt)
             state: State = "preempted" if stopped else "failed"
-            self.write_status(state, *progress(), reason=f"{type(error).__name__}: {error}")
+            with suppress(InputError):  # a full disk has no room for this either
+                self.write_status(state, *progress(), reason=f"{type(error).__name__}: {error}")
             raise
         else:
             self.write_status("done", *progress())
@@ -112,10 +113,10 @@ class RunFolder:
         for folder in (self.path, self.checkpoints, self.masks):
             for stranded in folder.glob(LEFTOVERS):
                 stranded.unlink()
-        file.truncate(0)
-        file.write(f"host {socket.gethostname()}, pid {os.getpid()}")
-        file.flush()
         self._lock = file
+        with writing(self.path / "lock"):
+            os.truncate(file.fileno(), 0)
+            os.write(file.fileno(), f"host {socket.gethostname()}, pid {os.getpid()}".encode())
 
     def release(self) -> None:
         """Let another run of this process, or another process, have the folder."""

@@ -73,7 +73,7 @@ def _dense_folder(settings: Mapping[str, Any], key: str) -> Path:
     for status in sorted(runs.glob(f"*/{key}/status.json")):
         if read_status(status.parent).get("state") == "done":
             return status.parent
-    return runs / settings["experiment_name"] / key
+    return runs / str(settings["experiment_name"]) / key
 
 
 def _keys_of(folder: str) -> tuple[str, str]:
