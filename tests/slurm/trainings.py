@@ -15,7 +15,7 @@ from tests.commands import tiny_run
 from tests.slurm.cluster import command
 
 # Some seconds of training after as many of importing: time to be disturbed in.
-LENGTH = "training.epochs=40"
+LENGTH = "training.epochs=100"
 
 
 def sweep(data: Path, runs: Path, *overrides: str) -> list[str]:
