@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -60,7 +61,8 @@ class ResumableLoader(DataLoader[Batch]):
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         self._delivered = self.sampler.start
         self.waited = 0.0
-        batches = super().__iter__()
+        with _deaf_to_sigterm():  # until workers can tell whose it is, see _start_worker
+            batches = super().__iter__()
         batch = _next(batches)
         while batch is not None:
             if isinstance(batch, InputError):
@@ -83,6 +85,16 @@ class ResumableLoader(DataLoader[Batch]):
                 remedy="Continue on as many, or start a run with another seed.",
             )
         self.sampler.start = self._delivered = int(state["delivered"])
+
+
+@contextmanager
+def _deaf_to_sigterm() -> Iterator[None]:
+    """Start processes that have SIGTERM blocked; for this one it comes a moment later."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _next(batches: Iterator[Batch | InputError]) -> Batch | InputError | None:

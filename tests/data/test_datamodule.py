@@ -1,6 +1,7 @@
 """What the loaders deliver: within the budget, at the planned lengths, everything once."""
 
 import json
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 import torch
 
+import asr.data.loader
 from asr.data.batch import Batch
 from asr.data.datamodule import SpeechData
 from asr.data.dataset import load_waveform
@@ -234,3 +236,19 @@ def test_statistics_never_read_a_line_of_another_length(tmp_path: Path) -> None:
     assert plain.feature_statistics(features).frames == sum(frames)
     with pytest.raises(InputError, match="an utterance of 5 to 6 s, got 4 that are shorter"):
         speech_data(folder, min_seconds=5.0, max_seconds=6.0).feature_statistics(features)
+
+
+def test_a_worker_is_born_deaf_to_sigterm(
+    tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheduler's signal to all processes may come before a worker can tell whose it is."""
+    start, told = asr.data.loader._start_worker, tmp_path / "told"
+
+    def starting(worker: int) -> None:
+        told.write_text(str(signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+        start(worker)
+
+    monkeypatch.setattr(asr.data.loader, "_start_worker", starting)
+    assert batches(ready(speech_data(tones, workers=1)).train_dataloader())
+    assert told.read_text() == "True"
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
