@@ -7,6 +7,7 @@ one table. Exit code 1 if any pair failed; the others are scored all the same.
 import math
 import sys
 from glob import glob
+from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, ListConfig
@@ -76,8 +77,15 @@ def _listed(paths: str | ListConfig) -> list[str]:
 
 
 def _matching(patterns: list[str]) -> list[str]:
-    """Folders by shell pattern, as in `runs=[runs/demo/*]`; what matches nothing stays, to fail."""
-    return [path for pattern in patterns for path in sorted(glob(pattern)) or [pattern]]
+    """Run folders by shell pattern, as in `runs=[runs/demo/*]`, beside which a sweep keeps files.
+
+    A pattern that matches none stays, to fail.
+    """
+    return [path for pattern in patterns for path in _runs_of(pattern) or [pattern]]
+
+
+def _runs_of(pattern: str) -> list[str]:
+    return [path for path in sorted(glob(pattern)) if (Path(path) / "status.json").is_file()]
 
 
 if __name__ == "__main__":

@@ -85,3 +85,12 @@ def test_a_misspelt_override_names_the_legal_ones():
     assert ended.returncode == 1
     assert "runs" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_pattern_stands_for_the_runs_among_what_it_matches(tmp_path: Path) -> None:
+    for name in ("b1", "a1", "submitit"):
+        (tmp_path / name).mkdir()
+    for name in ("a1/status.json", "b1/status.json", "sweep.json"):
+        (tmp_path / name).touch()
+    assert entry._matching([f"{tmp_path}/*"]) == [f"{tmp_path}/a1", f"{tmp_path}/b1"]
+    assert entry._matching(["nothing/*"]) == ["nothing/*"], "stays, to be told"

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from asr.errors import InputError, report_input_errors
 from asr.sweep.cancel import cancel
+from asr.sweep.interruption import SweepInterruptedError
 from asr.sweep.overview import look, table
 from asr.sweep.resubmit import retry
 from asr.sweep.submit import submit
@@ -26,7 +27,11 @@ from asr.sweep.submit import submit
 def main() -> None:
     """Run the command named first."""
     options = _parser().parse_args()
-    sys.exit(options.act(options))
+    try:
+        sys.exit(options.act(options))
+    except SweepInterruptedError as interruption:
+        print(f"{interruption}: stopped; the same command continues", flush=True)
+        sys.exit(interruption.exit_code)
 
 
 def _parser() -> argparse.ArgumentParser:

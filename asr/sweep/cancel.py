@@ -3,12 +3,14 @@
 import os
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from asr.sweep.launch import build_launcher, living_jobs, queues
 from asr.sweep.overview import look
-from asr.sweep.record import is_alive, read_record
-from asr.training.run_folder import read_status, restate
+from asr.sweep.process import living_pid
+from asr.sweep.record import is_alive, read_record, run_name
+from asr.training.run_folder import owner_of, read_status, restate
 
 
 def cancel(home: Path) -> int:
@@ -30,22 +32,23 @@ def cancel(home: Path) -> int:
             build_launcher(recipe).engine.cancel([job for job in jobs if job is not None])
     beyond = []
     for controller in filter(None, controllers):
-        host, _, pid = controller.rpartition(":")
-        if host == socket.gethostname():
-            os.kill(int(pid), signal.SIGTERM)
-        else:
+        pid = living_pid(controller)
+        if pid is None:
             beyond.append(f"the sweep of {controller}")
+        else:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
     for view in views:
         folder = Path(view.folder)
-        entry = record.runs.get(view.folder)
-        status = read_status(folder)
-        handled = entry is not None and (entry.job in living or entry.controller in controllers)
-        if view.state == "running" and not handled:
-            if status.get("host") == socket.gethostname():
-                os.kill(int(status["pid"]), signal.SIGTERM)
+        entry = record.runs.get(run_name(folder))
+        if entry is None or not (entry.job in living or entry.controller in controllers):
+            # Started by hand, or left by a sweep that was killed: its lock tells whose it is.
+            if (pid := owner_of(folder)) and read_status(folder)["host"] == socket.gethostname():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
             else:
                 beyond.append(f"{folder} {view.where}")
-        if view.state == "queued":
+        elif view.state == "queued" and entry.controller not in controllers:
             restate(folder, "preempted", "cancelled before it started")
         print(f"cancelled {folder.name}: it was {view.state} {view.where}".rstrip())
     if not views:

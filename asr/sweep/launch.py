@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
 from asr.errors import InputError
 from asr.files import atomic_write
 from asr.sweep.job import Job
-from asr.sweep.plan import Planned, describe, reason_to_skip, shared_words
-from asr.sweep.record import Entry, Record, changing, read_record, this_process
+from asr.sweep.plan import Planned, as_yaml, describe, reason_to_skip, shared_words
+from asr.sweep.record import Entry, Record, changing, read_record, run_name, this_process
 from asr.sweep.state import RunView, view_run
-from asr.training.run_folder import RunFolder
+from asr.training.run_folder import PRUNED, RunFolder
 
 
 class Engine(Protocol):
@@ -87,60 +85,66 @@ def launch(
         retry_failed: start again what failed before.
         say: prints a line.
     """
-    record = read_record(home)
-    living = living_jobs(record)
+    living = living_jobs(read_record(home))
     jobs = []
     shared = shared_words([plan.overrides for plan in planned])
-    for plan in planned:
-        view = view_run(plan.folder, record.runs.get(str(plan.folder)), living)
-        why = reason_to_skip(view, retry_failed)
-        title = f"{plan.folder.name}  {describe(plan.overrides, shared, plan.baseline)}".rstrip()
-        if why is not None:
-            say(f"skipped {title}: {why}")
-            continue
-        say(f"to run  {title}" + (f" (from step {view.step})" if view.step else ""))
-        RunFolder(plan.folder, dict(plan.identity)).queue()
-        if plan.settings is not None:
-            with atomic_write(plan.folder / "config.yaml") as file:
-                yaml.safe_dump(dict(plan.settings), file, sort_keys=False, allow_unicode=True)
-        jobs.append(Job(plan.folder, plan.after))
-    by_folder = {plan.folder: plan for plan in planned}
+    # Another sweep of this experiment sees all of these runs as ours, or none.
     with changing(home) as record:
-        record.directory = str(Path.cwd())
-        record.launchers[launcher.name] = dict(launcher.recipe)
-        for job in jobs:
-            record.runs[str(job.folder)] = Entry(
-                overrides=list(by_folder[job.folder].overrides),
-                baseline=by_folder[job.folder].baseline,
-                after=str(job.after) if job.after else None,
-                launcher=launcher.name,
-                controller=this_process(),
+        for plan in planned:
+            view = view_run(plan.folder, record.runs.get(run_name(plan.folder)), living)
+            why = reason_to_skip(view, retry_failed)
+            title = f"{plan.folder.name}  {describe(plan.overrides, shared, plan.baseline)}"
+            if why is not None:
+                say(f"skipped {title.rstrip()}: {why}")
+                continue
+            say(f"to run  {title.rstrip()}" + (f" (from step {view.step})" if view.step else ""))
+            RunFolder(plan.folder, dict(plan.identity)).queue()
+            if plan.settings is not None:
+                with atomic_write(plan.folder / "config.yaml") as file:
+                    file.write(as_yaml(plan.settings))
+            jobs.append(Job(plan.folder, plan.after))
+            record.runs[run_name(plan.folder)] = Entry(
+                overrides=list(plan.overrides),
+                baseline=plan.baseline,
+                after=run_name(plan.after) if plan.after else None,
             )
-
-    def submitted(folder: Path, job: str) -> None:
-        with changing(home) as record:
-            record.runs[str(folder)].job = job
-
-    start(jobs, launcher.engine, submitted, home)
+        record.directory = str(Path.cwd())
+        take(record, jobs, launcher)
+    say(f"{len(jobs)} to run, {len(planned) - len(jobs)} skipped")
+    start(jobs, launcher.engine, home)
     record = read_record(home)
     living = living_jobs(record)
     return {
-        plan.folder: view_run(plan.folder, record.runs.get(str(plan.folder)), living)
+        plan.folder: view_run(plan.folder, record.runs.get(run_name(plan.folder)), living)
         for plan in planned
     }
 
 
-def start(
-    jobs: Sequence[Job], engine: Engine, submitted: Callable[[Path, str], None], home: Path
-) -> None:
-    """Hand jobs to an engine, and leave no entry that says they are in our queue."""
+def take(record: Record, jobs: Sequence[Job], launcher: Launcher) -> None:
+    """Note that this process has runs in its queue."""
+    record.launchers[launcher.name] = dict(launcher.recipe)
+    for job in jobs:
+        entry = record.runs[run_name(job.folder)]
+        entry.launcher, entry.job, entry.controller = launcher.name, None, this_process()
+
+
+def start(jobs: Sequence[Job], engine: Engine, home: Path) -> None:
+    """Hand jobs to an engine and note their ids; afterwards this process has them no more."""
+
+    def submitted(folder: Path, job: str) -> None:
+        with changing(home) as record:
+            if entry := record.runs.get(run_name(folder)):  # the record may have been removed
+                entry.job = job
+
     try:
         if jobs:
             engine.run(jobs, submitted)
     finally:
         with changing(home) as record:
             for job in jobs:
-                record.runs[str(job.folder)].controller = None
+                entry = record.runs.get(run_name(job.folder))
+                if entry is not None and entry.controller == this_process():
+                    entry.controller = None
 
 
 def living_jobs(record: Record) -> set[str]:
@@ -158,8 +162,12 @@ def living_jobs(record: Record) -> set[str]:
 
 
 def failures(views: Mapping[Path, RunView]) -> list[str]:
-    """A line for each run that failed."""
-    return [f"{path}: {view.reason}" for path, view in views.items() if view.state == "failed"]
+    """A line for each run that failed, or that ended before it was done."""
+    return [
+        f"{path}: {'' if view.state == 'failed' else 'preempted, '}{view.reason}"
+        for path, view in views.items()
+        if view.state in ("failed", "preempted") and PRUNED not in view.reason
+    ]
 
 
 def sweep_error(home: Path, failed: Sequence[str], runs: int) -> InputError:
@@ -168,7 +176,7 @@ def sweep_error(home: Path, failed: Sequence[str], runs: int) -> InputError:
     return InputError(
         f"sweep of {runs} runs in {home}",
         expected="all to be done",
-        got=f"{len(failed)} failed:{listed}\n",
+        got=f"{len(failed)} failed or unfinished:{listed}\n",
         remedy=f"The others went on. See python -m asr.sweep status {home}; "
         f"python -m asr.sweep retry {home} tries them again.",
     )

@@ -5,25 +5,35 @@ the same run as long as conf/, its command line and the content of its manifests
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from asr.data.manifest import manifest_sha256
 from asr.errors import InputError
-from asr.sweep.plan import Planned
+from asr.files import sha256
+from asr.sweep.plan import Planned, as_yaml
+from asr.sweep.process import status_of
 from asr.sweep.record import Record
-from asr.training.run_folder import read_status
+from asr.training import run_identity, run_key
 
 _IDENTITY = ("run_key", "group_key", "baseline_key", "seed", "experiment")
 
 
-def stamp(configuration: Path, *choices: str) -> str:
-    """A hash of all that turns a command line into a configuration."""
+def stamp(configurations: Iterable[Path], *choices: str) -> str:
+    """A hash of all that turns a command line into a run.
+
+    Args:
+        configurations: folders that Hydra searches.
+        choices: other things that it depends on.
+    """
     digest = hashlib.sha256(repr(choices).encode())
-    for path in sorted(configuration.rglob("*.yaml")):
-        digest.update(f"\0{path.relative_to(configuration)}\0".encode() + path.read_bytes())
+    for folder in configurations:
+        for path in sorted(folder.rglob("*.yaml")):
+            digest.update(f"\0{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    for module in (run_key, run_identity):
+        digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()
 
 
@@ -52,8 +62,11 @@ class Memory:
         plans = []
         for run in known["plans"]:
             folder = Path(run["folder"])
-            status = read_status(folder)
-            if not status or not (folder / "config.yaml").is_file():
+            status = status_of(folder)
+            if not status.keys() >= set(_IDENTITY) or not (folder / "config.yaml").is_file():
+                return None
+            # What names no run, such as the hardware, may have been another's in between.
+            if status["state"] != "done" and sha256(folder / "config.yaml") != run["config"]:
                 return None
             after = Path(run["after"]) if run["after"] else None
             identity = {name: status[name] for name in _IDENTITY}
@@ -65,6 +78,8 @@ class Memory:
         settings = plans[-1].settings
         assert settings is not None
         dense_run = settings["sparsity"].get("dense_run")
+        if any("oc.env" in word for word in overrides):
+            return
         if settings["init_from"] or (dense_run and plans[-1].after is None):
             return  # its key is also that of another run, which may be trained anew
         paths = (*settings["data"]["train"], *settings["data"]["validation"])
@@ -74,6 +89,7 @@ class Memory:
                     "folder": str(plan.folder),
                     "after": str(plan.after) if plan.after else None,
                     "baseline": plan.baseline,
+                    "config": hashlib.sha256(as_yaml(plan.settings or {}).encode()).hexdigest(),
                 }
                 for plan in plans
             ],

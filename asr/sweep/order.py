@@ -5,8 +5,9 @@ from pathlib import Path
 
 from asr.sweep.job import Job
 from asr.sweep.launch import living_jobs
+from asr.sweep.plan import STOPPED_BY
 from asr.sweep.process import conclude, status_of
-from asr.sweep.record import read_record
+from asr.sweep.record import read_record, run_name
 from asr.sweep.state import view_run
 
 
@@ -34,11 +35,11 @@ def ready(queue: list[Job], running: Collection[Path], ours: Collection[Path]) -
             startable.append(job)
         elif state == "failed":
             queue.remove(job)
-            conclude(job.folder, "failed", f"its dense run {job.after.name} failed: {reason}")
+            conclude(job.folder, "failed", f"{STOPPED_BY} {job.after.name} failed: {reason}")
         elif state == "preempted":  # continuing that one and this is one and the same command
             queue.remove(job)
             conclude(
-                job.folder, "preempted", f"its dense run {job.after.name} is not done: {reason}"
+                job.folder, "preempted", f"{STOPPED_BY} {job.after.name} is not done: {reason}"
             )
     return startable
 
@@ -49,5 +50,5 @@ def _outcome(folder: Path, ours: bool) -> tuple[str, str]:
     if ours and status.get("state") in ("done", "failed", "preempted"):
         return status["state"], status.get("reason", "")
     record = read_record(folder.parent)
-    view = view_run(folder, record.runs.get(str(folder)), living_jobs(record))
+    view = view_run(folder, record.runs.get(run_name(folder)), living_jobs(record))
     return view.state, view.reason

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from asr.sweep.launch import living_jobs
 from asr.sweep.plan import describe, shared_words
-from asr.sweep.record import read_record
+from asr.sweep.record import read_record, run_name
 from asr.sweep.state import RunView, view_run
 
 
@@ -21,7 +21,7 @@ def look(home: Path) -> list[RunView]:
     known = {folder.resolve() for folder in folders}
     by_hand = (status.parent for status in sorted(home.glob("*/status.json")))
     folders += [folder for folder in by_hand if folder.resolve() not in known]
-    return [view_run(folder, record.runs.get(str(folder)), living) for folder in folders]
+    return [view_run(folder, record.runs.get(run_name(folder)), living) for folder in folders]
 
 
 def table(views: Sequence[RunView]) -> Table:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
+
 from asr.errors import InputError
 from asr.sweep.state import RunView
 from asr.training.run_identity import RunIdentity, dense_settings
 from asr.training.run_key import DENSE
 
+STOPPED_BY = "its dense run"  # begins the reason of a run that could not start
 Baselines = Literal["compared", "needed"]
 
 
@@ -82,6 +85,11 @@ def _keys(identity: RunIdentity, run_key: str, group_key: str) -> dict[str, Any]
     }
 
 
+def as_yaml(settings: Mapping[str, Any]) -> str:
+    """A configuration as `config.yaml` holds it."""
+    return yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
+
+
 def reason_to_skip(view: RunView, retry_failed: bool) -> str | None:
     """Why a run is not started now; None if it is.
 
@@ -93,7 +101,8 @@ def reason_to_skip(view: RunView, retry_failed: bool) -> str | None:
         return "done"
     if view.state in ("running", "queued"):
         return f"{view.state} {view.where}".rstrip()
-    if view.state == "failed" and not retry_failed:
+    # One that only its dense run's failure stopped has not failed itself.
+    if view.state == "failed" and not retry_failed and not view.reason.startswith(STOPPED_BY):
         return f"failed before ({view.reason}); hydra.launcher.retry_failed=true tries again"
     return None
 

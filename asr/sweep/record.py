@@ -12,6 +12,7 @@ from typing import Any
 
 from asr.errors import InputError
 from asr.files import atomic_write
+from asr.sweep.process import living_pid, name_of
 
 NAME = "sweep.json"
 
@@ -25,7 +26,7 @@ class Entry:
     after: str | None = None  # folder of the run that must be done before
     launcher: str = ""  # name in `Record.launchers`
     job: str | None = None  # the launcher's id of the process, once it was handed over
-    controller: str | None = None  # host and pid of the sweep that has it in its queue
+    controller: str | None = None  # process of the sweep that has it in its queue
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Record:
 
     directory: str = ""  # that paths in configurations are relative to
     launchers: dict[str, dict[str, Any]] = field(default_factory=dict)  # engine and its arguments
-    runs: dict[str, Entry] = field(default_factory=dict)  # by run folder
+    runs: dict[str, Entry] = field(default_factory=dict)  # by `run_name`
     plans: dict[str, Any] = field(default_factory=dict)  # see asr/sweep/memory.py
 
 
@@ -73,22 +74,18 @@ def changing(folder: Path) -> Iterator[Record]:
             json.dump(content, file, indent=1)
 
 
+def run_name(folder: Path) -> str:
+    """A run's name in `Record.runs`, the same from every directory."""
+    return os.path.abspath(folder)
+
+
 def this_process() -> str:
-    """Host and pid, as in `Entry.controller`."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Name of this process, as in `Entry.controller`."""
+    return name_of(os.getpid())
 
 
 def is_alive(process: str | None) -> bool:
     """Whether a process that `this_process` named lives; one of another host is taken to."""
     if process is None:
         return False
-    host, _, pid = process.rpartition(":")
-    if host != socket.gethostname():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return process.partition(":")[0] != socket.gethostname() or living_pid(process) is not None

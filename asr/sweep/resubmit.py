@@ -1,20 +1,30 @@
 """Start again the runs of a recorded sweep that failed, or that nobody has any more."""
 
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from asr.errors import InputError
 from asr.sweep.detached import send_off
 from asr.sweep.job import Job
-from asr.sweep.launch import build_launcher, failures, queues, start, sweep_error
+from asr.sweep.launch import (
+    Launcher,
+    build_launcher,
+    failures,
+    living_jobs,
+    queues,
+    start,
+    sweep_error,
+    take,
+)
 from asr.sweep.overview import look
-from asr.sweep.record import changing, read_record, this_process
-from asr.sweep.state import RunView
+from asr.sweep.record import Entry, Record, changing, read_record, run_name
+from asr.sweep.state import RunView, view_run
 from asr.training.run_folder import PRUNED, restate
 
 
 def retry(home: Path, *, wait: bool) -> int:
-    """Hand the runs to the launcher that had them; returns an exit code.
+    """Hand the runs to the launchers that had them; returns an exit code.
 
     Args:
         home: folder of the experiment.
@@ -28,53 +38,59 @@ def retry(home: Path, *, wait: bool) -> int:
             got=str(Path.cwd()),
             remedy="Change into that directory: paths in configurations are relative to it.",
         )
-    again = [
-        view
-        for view in look(home)
-        if view.state in ("failed", "preempted")
-        and view.folder in record.runs
-        and PRUNED not in view.reason  # a study has ended it, although it is not done
-    ]
-    if not again:
+    if not _to_start(record, living_jobs(record)):
         print(f"nothing to retry in {home}")
         return 0
-    by_launcher: dict[str, list[RunView]] = defaultdict(list)
-    for view in again:
-        by_launcher[record.runs[view.folder].launcher].append(view)
-    queueing = all(queues(record.launchers[name]) for name in by_launcher)
+    queueing = all(queues(recipe) for recipe in record.launchers.values())
     if not wait and not queueing:
         process = send_off(["-m", "asr.sweep", "retry", "--wait", str(home)], home / "sweep.log")
-        print(f"{len(again)} runs; sent off as process {process.pid}; see {home / 'sweep.log'}")
+        print(f"sent off as process {process.pid}; see {home / 'sweep.log'}")
         return 0
-    failed = []
-    for name, views in by_launcher.items():
-        failed += _hand_over(home, name, views, wait=wait)
-    if failed:
-        raise sweep_error(home, failed, len(again))
+    handed = _take_again(home, wait=wait)
+    for launcher, jobs in handed:
+        start(jobs, launcher.engine, home)
+    folders = {run_name(job.folder) for _, jobs in handed for job in jobs}
+    ended = {Path(v.folder): v for v in look(home) if run_name(Path(v.folder)) in folders}
+    if failed := failures(ended):
+        raise sweep_error(home, failed, len(folders))
     return 0
 
 
-def _hand_over(home: Path, name: str, views: list[RunView], *, wait: bool) -> list[str]:
-    """Give runs to a launcher; returns a line for each that failed again."""
+def _take_again(home: Path, *, wait: bool) -> list[tuple[Launcher, list[Job]]]:
+    """Say of the runs that they are queued, and by this process; dense ones come first."""
+    living = living_jobs(read_record(home))
     with changing(home) as record:
-        recipe = dict(record.launchers[name])
-        if queues(recipe):
-            recipe["arguments"] = {**recipe["arguments"], "wait": wait}
-        launcher = build_launcher(recipe)
-        record.launchers[launcher.name] = recipe
-        jobs = []
-        for view in views:
+        again: dict[str, list[Job]] = defaultdict(list)
+        for view in _to_start(record, living):
             entry = record.runs[view.folder]
-            entry.launcher, entry.job, entry.controller = launcher.name, None, this_process()
-            jobs.append(Job(Path(view.folder), Path(entry.after) if entry.after else None))
-    for view in views:
-        print(f"again {Path(view.folder).name}: {view.state}, {view.reason}", flush=True)
-        restate(Path(view.folder), "queued", "")
+            job = Job(Path(view.folder), Path(entry.after) if entry.after else None)
+            again[entry.launcher].append(job)
+            print(f"again {job.folder.name}: {view.state}, {view.reason}", flush=True)
+            with suppress(InputError):  # the run itself tells of a damaged status
+                restate(job.folder, "queued", "")
+        handed = []
+        for name, jobs in again.items():
+            recipe = dict(record.launchers[name])
+            if queues(recipe):
+                recipe["arguments"] = {**recipe["arguments"], "wait": wait}
+            launcher = build_launcher(recipe)
+            take(record, jobs, launcher)
+            handed.append((launcher, jobs))
+    first = {job.after for jobs in again.values() for job in jobs}
+    return sorted(handed, key=lambda one: not any(job.folder in first for job in one[1]))
 
-    def submitted(folder: Path, job: str) -> None:
-        with changing(home) as record:
-            record.runs[str(folder)].job = job
 
-    start(jobs, launcher.engine, submitted, home)
-    folders = {job.folder for job in jobs}
-    return failures({Path(v.folder): v for v in look(home) if Path(v.folder) in folders})
+def _to_start(record: Record, living: set[str]) -> list[RunView]:
+    """What failed or was left, and what such a run waits for; what a study has ended is not."""
+    again: dict[str, RunView] = {}
+    for folder, entry in list(record.runs.items()):
+        view = view_run(Path(folder), entry, living)
+        if view.state not in ("failed", "preempted") or PRUNED in view.reason:
+            continue
+        if entry.after and entry.after not in record.runs:  # a dense run that was started by hand
+            dense = view_run(Path(entry.after), None, living)
+            if dense.state in ("failed", "preempted"):
+                record.runs[entry.after] = Entry([], baseline=True, launcher=entry.launcher)
+                again[entry.after] = dense
+        again[folder] = view
+    return list(again.values())

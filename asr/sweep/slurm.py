@@ -14,7 +14,7 @@ from asr.errors import InputError
 from asr.sweep.interruption import SweepInterruptedError, stop_signals
 from asr.sweep.job import Job
 from asr.sweep.process import conclude, say, status_of
-from asr.sweep.record import read_record
+from asr.sweep.record import read_record, run_name
 from asr.sweep.slurm_commands import JobState, cancel, states
 from asr.sweep.submitted_run import SubmittedRun
 from asr.training.run_folder import State, owned_elsewhere, restate
@@ -241,7 +241,7 @@ def _by_dependency(jobs: Sequence[Job]) -> dict[Path | None, list[Job]]:
 def _job_of(folder: Path) -> str | None:
     """The SLURM job that an earlier sweep has submitted for a run, if it has not ended."""
     record = read_record(folder.parent)
-    entry = record.runs.get(str(folder))
+    entry = record.runs.get(run_name(folder))
     if entry is None or entry.job is None:
         return None
     engine = record.launchers.get(entry.launcher, {}).get("engine")
@@ -268,12 +268,12 @@ def _settle(job: Job, job_id: str, state: JobState) -> None:
         return
     if said == "queued" and job.after and status_of(job.after).get("state") != "done":
         ended, reason = _without(job.after)
+    elif said == "preempted" and (not state.name or state.name in _STOPPED):  # it knew why
+        return
     elif state.name not in _STOPPED:
         ended, reason = "failed", f"SLURM job {job_id}: {state}"
-    elif said != "preempted":
+    else:
         ended, reason = "preempted", f"SLURM job {job_id}: {state}; submit again to continue"
-    else:  # it knew why
-        return
     try:
         restate(job.folder, ended, reason)
     except OSError as error:  # a full disk: the others go on

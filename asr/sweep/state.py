@@ -65,7 +65,7 @@ def view_run(folder: Path, entry: Entry | None, living: Collection[str]) -> RunV
         seconds_left=left,
         overrides=list(entry.overrides) if entry else [],
         baseline=bool(entry and entry.baseline),
-        last_lines=_tail(folder / "output.log") if state == "failed" else [],
+        last_lines=_last_lines(folder, entry) if state == "failed" else [],
     )
 
 
@@ -102,6 +102,14 @@ def _last_validation(path: Path) -> tuple[float | None, float | None]:
                 if row.get("cer") and row.get("wer"):
                     rates = float(row["cer"]), float(row["wer"])
     return rates
+
+
+def _last_lines(folder: Path, entry: Entry | None) -> list[str]:
+    """Of the run's output, or of SLURM's where the job ended before there was any."""
+    lines = _tail(folder / "output.log")
+    if not lines and entry is not None and entry.job is not None:
+        lines = _tail(folder.parent / "submitit" / f"{entry.job}_0_log.err")
+    return lines
 
 
 def _tail(path: Path) -> list[str]:

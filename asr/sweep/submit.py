@@ -1,5 +1,6 @@
 """Send a sweep off and return: to a cluster's queue, or to a process without a terminal."""
 
+import re
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ from asr.errors import InputError
 from asr.sweep.detached import send_off
 
 _LOG = "sweep.log"
-_PATIENCE = 120.0  # seconds, for the plan of a sweep that was sent off
+_PLANNED = re.compile(r"^\d+ to run, \d+ skipped$", re.MULTILINE)  # ends a plan
+_PATIENCE = 600.0  # seconds, for the plan of a sweep that was sent off
 
 
 def submit(overrides: Sequence[str], *, wait: bool) -> int:
@@ -77,20 +79,21 @@ def _first_values(overrides: Sequence[str]) -> list[str]:
 
 
 def _plan_shown(process: "subprocess.Popen[bytes]", log: Path, start: int) -> int | None:
-    """Print the sweep's first words; returns its exit code if it has ended, None while it runs."""
+    """Print the sweep's plan; returns its exit code if it has ended, None while it runs."""
     deadline = time.monotonic() + _PATIENCE
-    shown = start
+    shown, said = start, ""
     while time.monotonic() < deadline:
         ended = process.poll()
         with open(log, "rb") as file:
             file.seek(shown)
             news = file.read()
         shown += len(news)
-        sys.stdout.write(news.decode("utf-8", errors="replace"))
+        said += (text := news.decode("utf-8", errors="replace"))
+        sys.stdout.write(text)
         sys.stdout.flush()
         if ended is not None:
             return ended
-        if shown > start and not news:  # the plan comes at once, then training takes its time
+        if _PLANNED.search(said) and not news:  # a moment after, what launchers refuse is told too
             return None
         time.sleep(1)
     return None

@@ -148,8 +148,11 @@ class RunFolder:
     def queue(self) -> None:
         """Say that the run waits for its turn; its first `running` will be its start."""
         self.path.mkdir(parents=True, exist_ok=True)
-        before = self.status() or {"step": 0, "epoch": 0, "started": None}
-        kept = {key: before[key] for key in ("step", "epoch", "started")}
+        before = {"step": 0, "epoch": 0, "started": None}
+        with suppress(InputError):  # a damaged one says nothing
+            before |= self.status()
+        progress = ("step", "epoch", "started", "total_steps", "seconds")
+        kept = {key: before[key] for key in progress if key in before}
         _write(
             self.path,
             {**self.identity, "state": "queued", **kept, "updated": _now(), "reason": ""},
@@ -162,7 +165,12 @@ def restate(folder: Path, state: State, reason: str) -> None:
 
 
 def owned_elsewhere(folder: Path) -> bool:
-    """Whether a process holds the run's lock, here or, where the file system tells, elsewhere.
+    """Whether a process holds the run's lock, here or, where the file system tells, elsewhere."""
+    return owner_of(folder) is not None
+
+
+def owner_of(folder: Path) -> int | None:
+    """The pid of the process that holds the run's lock, on the host where that runs.
 
     Asks without taking the lock, so that a run that starts at this moment is not refused. Not for
     the owner itself: closing any descriptor of the file would drop its lock.
@@ -172,8 +180,9 @@ def owned_elsewhere(folder: Path) -> bool:
             question = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
             answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
     except FileNotFoundError:
-        return False
-    return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+        return None
+    kind, *_, pid = struct.unpack(_FLOCK, answer)
+    return None if kind == fcntl.F_UNLCK else int(pid)
 
 
 def _now() -> str:

@@ -1,6 +1,7 @@
 """Which run a configuration is: its keys, its folder, and the run it waits for."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,9 @@ def _dense_folder(settings: Mapping[str, Any], key: str) -> Path:
     """Of the finished dense run, whatever the experiment; else where it would be trained."""
     runs = Path(settings["runs"])
     for status in sorted(runs.glob(f"*/{key}/status.json")):
-        if read_status(status.parent).get("state") == "done":
-            return status.parent
+        with suppress(InputError):  # a damaged one is not known to be done
+            if read_status(status.parent).get("state") == "done":
+                return status.parent
     return runs / str(settings["experiment_name"]) / key
 
 

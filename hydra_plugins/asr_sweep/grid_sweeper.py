@@ -15,9 +15,12 @@ class GridSweeper(BasicSweeper):  # type: ignore[misc]  # Hydra's classes are no
     """Every combination of the values on the command line and in `params`.
 
     Args:
-        max_batch_size: most runs handed to the launcher at once; null: all.
         params: overrides as on the command line.
     """
+
+    def __init__(self, params: dict[str, str] | None) -> None:
+        # All at once: a launcher bounds them itself, and a failed one is no reason to stop.
+        super().__init__(max_batch_size=None, params=params)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Our launchers compose every run once, and tell what is wrong with which."""

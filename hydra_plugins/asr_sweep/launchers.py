@@ -46,7 +46,7 @@ class SweepLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run a batch; a run that failed is returned as such, with the list of all failures."""
-        from asr.configuration import CONFIGURATION, explained, is_misconfigured
+        from asr.configuration import explained, is_misconfigured
         from asr.errors import InputError
         from asr.sweep.interruption import SweepInterruptedError
         from asr.sweep.launch import build_launcher, failures, launch, sweep_error
@@ -56,7 +56,9 @@ class SweepLauncher(Launcher):
 
         home = Path(self.config.hydra.sweep.dir)
         launcher = build_launcher({"engine": self.engine, "arguments": _plain(self.arguments)})
-        mark = stamp(CONFIGURATION, self.config.hydra.job.config_name, self.baselines)
+        sources = self.context.config_loader.get_search_path().get_path()
+        folders = [s.path.removeprefix("file://") for s in sources if s.path.startswith("file://")]
+        mark = stamp(map(Path, folders), self.config.hydra.job.config_name, self.baselines)
         memory = Memory(read_record(home), mark, str(Path.cwd()))
         asked: list[list[Planned]] = []  # of each job: its run last, what belongs to it before
         refused = []
@@ -77,6 +79,14 @@ class SweepLauncher(Launcher):
                     plans = []
             asked.append(plans)
         planned = in_order(plan for plans in asked for plan in plans)
+        for plan in planned:
+            if not plan.baseline and plan.folder.parent.resolve() != home.resolve():
+                raise InputError(
+                    "experiment_name, runs or hydra.sweep.dir of a sweep",
+                    expected=f"one folder for all of its runs, {home}",
+                    got=str(plan.folder.parent),
+                    remedy="Submit one sweep for each experiment.",
+                )
         with changing(home) as record:
             record.plans = {"stamp": memory.stamp, "runs": memory.runs}
             record.directory = str(Path.cwd())

@@ -4,8 +4,8 @@ hydra-optuna-sweeper 1.3 holds Optuna below 3, ends a study at the first failed 
 an interrupted sweep had begun, and has no pruning.
 """
 
+import importlib.util
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,7 @@ class OptunaSweeper(Sweeper):
         Raises:
             InputError: it cannot begin, or some of its trials failed or have not ended.
         """
-        if find_spec("optuna") is None:
+        if importlib.util.find_spec("optuna") is None:
             raise InputError(
                 "hydra/sweeper",
                 expected="Optuna installed",

@@ -24,6 +24,7 @@ from tests.slurm.planned import engine, queued_run
         ("done", "CANCELLED 15 None", "done", "as it said"),
         ("running", "COMPLETING 0 None", "running", "as it said"),
         ("running", "", "failed", "forgotten by SLURM"),
+        ("preempted", "", "preempted", "as it said"),  # long after
     ],
 )
 def test_a_status_after_its_job(

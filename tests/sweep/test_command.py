@@ -84,7 +84,7 @@ def test_cancel_saves_and_submitting_again_goes_on(overrides: list[str], tmp_pat
     assert cancelled.returncode == 0, cancelled.stderr
     assert cancelled.stdout.count("cancelled") == 4
     stopped = wait_until(home, lambda v: {x["state"] for x in v.values()} == {"preempted"})
-    assert sum(view["step"] > 0 for view in stopped.values()) == 1
+    assert any(view["step"] > 0 for view in stopped.values())
     assert "nothing waits or runs" in run([*SWEEP, "cancel", str(home)]).stdout
     again = run([*SWEEP, "submit", *long])
     assert "(from step" in again.stdout, again.stdout + again.stderr

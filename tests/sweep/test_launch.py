@@ -9,7 +9,9 @@ import yaml
 
 import asr.sweep.launch
 import train
+from asr.sweep.overview import look
 from asr.sweep.record import read_record
+from asr.training.run_folder import restate
 from tests.commands import tiny_run
 from tests.sweep.fake_engine import FakeEngine
 
@@ -110,3 +112,51 @@ def test_a_run_of_changed_data_is_another_run(sweep, tones, tmp_path) -> None:  
     second, _ = sweep("sparsity=dense", f"data.train=[{manifest}]")
     assert len(second) == 1
     assert second != first
+
+
+def test_what_names_no_run_is_not_remembered(sweep, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    for threads in (1, 4, 1):
+        started, _ = sweep("sparsity=dense", f"hardware.threads={threads}")
+        assert config(started[0])["hardware"]["threads"] == threads
+        (started[0] / "status.json").write_text(
+            (started[0] / "status.json").read_text().replace('"done"', '"preempted"')
+        )
+
+
+def test_a_damaged_status_stops_no_other_run(sweep, capsys) -> None:  # type: ignore[no-untyped-def]
+    started, _ = sweep("sparsity=dense", "seed=1,2")
+    (started[0] / "status.json").write_text("{")
+    (started[1] / "status.json").unlink()
+    again, message = sweep("sparsity=dense", "seed=1,2")
+    assert again == started[1:]
+    assert "remove it" in message
+    again, message = sweep("sparsity=dense", "seed=1,2", "hydra.launcher.retry_failed=true")
+    assert (again, message) == (started[:1], "")
+
+
+def test_a_sweep_has_one_folder(sweep) -> None:  # type: ignore[no-untyped-def]
+    started, message = sweep("sparsity=dense", "experiment_name=a,b")
+    assert started == []
+    assert "one sweep for each experiment" in message
+
+
+def test_what_ends_before_it_is_done_is_no_success(sweep) -> None:  # type: ignore[no-untyped-def]
+    started, _ = sweep("sparsity=dense")
+    (started[0] / "status.json").unlink()
+    _, message = sweep("sparsity=dense", **{started[0].name: "preempted"})
+    assert f"{started[0].name}: preempted, " in message
+
+
+def test_a_run_that_only_its_dense_run_stopped_is_tried_again(sweep) -> None:  # type: ignore[no-untyped-def]
+    command = ("sparsity=block_pruning", "hydra.launcher.baselines=needed")
+    (_, sparse), _ = sweep(*command)
+    restate(sparse, "failed", "its dense run abc failed: why")
+    again, message = sweep(*command)
+    assert (again, message) == ([sparse], "")
+
+
+def test_runs_are_the_same_from_another_directory(sweep, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    sweep("sparsity=dense", "seed=1,2")
+    monkeypatch.chdir(tmp_path)
+    views = look(Path("default"))
+    assert [view.state for view in views] == ["done", "done"]

@@ -1,5 +1,6 @@
 """Optuna's sweeper under Hydra: the commands it gives, whole studies."""
 
+import importlib.util
 import json
 import signal
 import sys
@@ -21,7 +22,6 @@ from asr.configuration import CONFIGURATION
 from asr.errors import InputError
 from asr.sweep.objectives import exported_bytes
 from asr.training.study_journal import NAME, STUDY, open_journal
-from hydra_plugins.asr_sweep import optuna_sweeper
 from hydra_plugins.asr_sweep.composed import identity_of
 from tests.commands import run, start, tiny_run
 
@@ -151,7 +151,12 @@ def test_trials_to_be_pruned_know_their_number(tones: Path, tmp_path: Path) -> N
 def test_optuna_is_asked_for_where_it_is_missing(
     tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(optuna_sweeper, "find_spec", lambda _: None)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "optuna" else find(name, *rest),
+    )
     with pytest.raises(InputError, match=r"pip install -e '\.\[sweep\]'"):
         sweep(tones, tmp_path, *OPTUNA, "model.hidden=choice(8,9)")
 
@@ -251,5 +256,6 @@ def test_a_hopeless_run_is_stopped_for_good(tones: Path, tmp_path: Path) -> None
     assert again.returncode == 0, again.stdout + again.stderr
     retried = run([python, "-m", "asr.sweep", "retry", "--wait", str(tmp_path / "default")])
     assert retried.returncode == 0, retried.stdout + retried.stderr
-    assert "is over: PRUNED" in json.loads((stopped / "status.json").read_text())["reason"]
+    assert "nothing to retry" in retried.stdout
+    assert "pruned by the study" in json.loads((stopped / "status.json").read_text())["reason"]
     assert (stopped / "checkpoints/last.ckpt").stat().st_mtime_ns == before

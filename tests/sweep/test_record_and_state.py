@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from asr.errors import InputError
+from asr.sweep.process import name_of
 from asr.sweep.record import Entry, changing, is_alive, read_record, this_process
 from asr.sweep.state import view_run
 from asr.training.run_folder import RunFolder
 from tests.training.test_run_folder import hold
 
-SELF = f"{socket.gethostname()}:{os.getpid()}"
-GONE = f"{socket.gethostname()}:{2**22 + 1}"  # above the largest pid of Linux
+SELF = name_of(os.getpid())
+GONE = f"{socket.gethostname()}:{2**22 + 1}:7"  # above the largest pid of Linux
 
 
 def add(home: Path, start: int) -> None:
@@ -47,8 +48,9 @@ def test_processes_that_live() -> None:
     assert this_process() == SELF
     assert is_alive(SELF)
     assert not is_alive(GONE)
+    assert not is_alive(f"{SELF}1"), "another process got the pid of one that ended"
     assert not is_alive(None)
-    assert is_alive("another-host:1"), "there is no way to see it"
+    assert is_alive("another-host:1:7"), "there is no way to see it"
 
 
 @pytest.mark.parametrize(
