@@ -64,7 +64,7 @@ def test_a_sweep_is_preempted_and_ends_as_if_it_was_not(
     trainings.assert_same_training(same, undisturbed)
     again = run(command)
     assert again.returncode == 0, again.stderr
-    assert again.stdout.count("skipped") == 4
+    assert "0 to run, 4 skipped" in again.stdout
 
 
 def test_preempted_by_sigterm(
