@@ -1,5 +1,6 @@
 """A loader whose position in the epoch is one number."""
 
+import functools
 import os
 import signal
 import threading
@@ -15,6 +16,8 @@ from asr.data.batch import Batch
 from asr.data.dataset import SpeechDataset
 from asr.data.sampler import BatchPlan, BucketSampler
 from asr.errors import InputError
+
+_SECONDS_BETWEEN_LOOKS = 5.0
 
 
 class _Handed(Dataset[Batch | InputError]):
@@ -49,7 +52,7 @@ class ResumableLoader(DataLoader[Batch]):
             batch_size=None,
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),
-            worker_init_fn=_start_worker,
+            worker_init_fn=functools.partial(_start_worker, os.getpid()),
             # The loader draws a worker seed at every pass: from its own generator, so that the
             # global one, which dropout uses, is the same with and without a resume.
             generator=torch.Generator().manual_seed(sampler.seed),
@@ -113,7 +116,7 @@ def _next(batches: Iterator[Batch | InputError]) -> Batch | InputError | None:
         ) from error
 
 
-def _start_worker(_: int) -> None:
+def _start_worker(parent: int, _: int) -> None:
     torch.set_num_threads(1)
     # Ctrl-C in a terminal reaches every process: only the training process answers it, by saving,
     # and for that it still needs its batches.
@@ -121,10 +124,13 @@ def _start_worker(_: int) -> None:
         signal.signal(signum, signal.SIG_IGN)
     # A scheduler's SIGTERM may reach every process too; only the parent's own means to end.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
-        pass
+def _end_with_parent(parent: int) -> None:
+    # torch's own watch takes whoever is the parent by then; ours may end right after the fork.
+    while os.getppid() == parent:
+        told = signal.sigtimedwait({signal.SIGTERM}, _SECONDS_BETWEEN_LOOKS)
+        if told is not None and told.si_pid == parent:
+            break
     os._exit(0)

@@ -244,9 +244,9 @@ def test_a_worker_is_born_deaf_to_sigterm(
     """A scheduler's signal to all processes may come before a worker can tell whose it is."""
     start, told = asr.data.loader._start_worker, tmp_path / "told"
 
-    def starting(worker: int) -> None:
+    def starting(parent: int, worker: int) -> None:
         told.write_text(str(signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])))
-        start(worker)
+        start(parent, worker)
 
     monkeypatch.setattr(asr.data.loader, "_start_worker", starting)
     assert batches(ready(speech_data(tones, workers=1)).train_dataloader())
