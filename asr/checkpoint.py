@@ -26,6 +26,8 @@ SCHEMA = 1
 _OTHER_VERSION = "Load it with the version of this program that wrote it."
 _FEATURES: dict[str, type[Features]] = {"LogMel": LogMel, "Spectrogram": Spectrogram}
 
+_FOLDER = 0x10  # among the attributes of an entry in a zip file
+
 
 @dataclass(frozen=True)
 class Sparsity:
@@ -135,6 +137,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             if (damaged := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
+            for entry in archive.infolist():
+                # torch's reader takes such an entry for empty, and memory as it is for its content.
+                if entry.external_attr & _FOLDER or entry.file_size != entry.compress_size:
+                    raise zipfile.BadZipFile(f"{entry.filename} is a folder or compressed")
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes lead the unpickler anywhere
         reason = next(iter(str(error).splitlines()), type(error).__name__)
