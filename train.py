@@ -167,13 +167,7 @@ def run_folder(cfg: DictConfig) -> RunFolder:
         cfg.sparsity.dense_run = identity.settings["sparsity"]["dense_run"]
     return RunFolder(
         identity.folder,
-        identity={
-            "run_key": identity.keys.run_key,
-            "group_key": identity.keys.group_key,
-            "baseline_key": identity.keys.baseline_key,
-            "seed": cfg.seed,
-            "experiment": cfg.experiment_name,
-        },
+        identity=identity.in_status(),
         leader=rank_zero_only.rank == 0,
     )
 

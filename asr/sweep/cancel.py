@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from asr.sweep.launch import build_launcher, living_jobs, queues
-from asr.sweep.overview import look
-from asr.sweep.process import living_pid
+from asr.sweep.overview import views_of
+from asr.sweep.process import ask_to_end, living_pid
 from asr.sweep.record import is_alive, read_record, run_name
 from asr.training.run_folder import owner_of, read_status, restate
 
@@ -16,8 +16,8 @@ from asr.training.run_folder import owner_of, read_status, restate
 def cancel(home: Path) -> int:
     """Cancel every run that waits or runs; returns an exit code, 1 if some are out of reach."""
     record = read_record(home)
-    views = [view for view in look(home) if view.state in ("queued", "running")]
     living = living_jobs(record)
+    views = [v for v in views_of(home, record, living) if v.state in ("queued", "running")]
     controllers = {e.controller for e in record.runs.values() if is_alive(e.controller)}
     for name, recipe in record.launchers.items():
         jobs = [
@@ -32,12 +32,9 @@ def cancel(home: Path) -> int:
             build_launcher(recipe).engine.cancel([job for job in jobs if job is not None])
     beyond = []
     for controller in filter(None, controllers):
-        pid = living_pid(controller)
-        if pid is None:
+        if living_pid(controller) is None:
             beyond.append(f"the sweep of {controller}")
-        else:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+    ask_to_end(filter(None, controllers))
     for view in views:
         folder = Path(view.folder)
         entry = record.runs.get(run_name(folder))

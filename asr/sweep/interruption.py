@@ -4,8 +4,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Of a terminal and of its loss, of any scheduler, and those that SLURM is asked to send.
-STOPPING = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+from asr.training import run_folder
+
+# What its runs stop on, and the loss of a terminal.
+STOPPING = (*run_folder.STOPPING, signal.SIGHUP)
 
 
 class SweepInterruptedError(Exception):

@@ -1,7 +1,5 @@
 """submitit without a cluster: what SLURM would do with a sweep, tried on this machine."""
 
-import os
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +10,7 @@ import submitit
 from asr.sweep.interruption import SweepInterruptedError, stop_signals
 from asr.sweep.job import Job
 from asr.sweep.order import ready
-from asr.sweep.process import conclude, living_pid, name_of, say, status_of
+from asr.sweep.process import ask_to_end, conclude, name_of, status_of, still_running, tell
 from asr.sweep.submitted_run import SubmittedRun
 
 
@@ -36,13 +34,11 @@ class LocalSubmitit:
 
     def settle(self, handed: Mapping[Job, str]) -> dict[Job, str]:
         """Those of its jobs that still run; who waited for the others has said how they ended."""
-        return {job: name for job, name in handed.items() if living_pid(name) is not None}
+        return still_running(handed)
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Ask jobs to save and end; submitit passes the signal on."""
-        for name in ids:
-            if (pid := living_pid(name)) is not None:
-                os.kill(pid, signal.SIGTERM)
+        ask_to_end(ids)
 
     def run(self, jobs: Sequence[Job], submitted: Callable[[Path, str], None]) -> None:
         """Run all jobs, and return when each has ended.
@@ -83,9 +79,7 @@ class LocalSubmitit:
 
 
 def _conclude(folder: Path, name: str) -> None:
-    status = status_of(folder)
-    if status.get("state") in ("queued", "running"):
+    if status_of(folder).get("state") in ("queued", "running"):
         conclude(folder, "failed", f"job {name} ended without a word")
     else:
-        reason = status.get("reason")
-        say(str(status.get("state")), folder.name + (f": {reason}" if reason else ""))
+        tell(folder)

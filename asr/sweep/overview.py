@@ -1,7 +1,7 @@
 """All runs of an experiment at a glance."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -9,14 +9,18 @@ from rich.text import Text
 
 from asr.sweep.launch import living_jobs
 from asr.sweep.plan import describe, shared_words
-from asr.sweep.record import read_record, run_name
+from asr.sweep.record import Record, read_record, run_name
 from asr.sweep.state import RunView, view_run
 
 
 def look(home: Path) -> list[RunView]:
     """Every run that sweeps recorded, and every other run folder, in the order of the sweeps."""
     record = read_record(home)
-    living = living_jobs(record)
+    return views_of(home, record, living_jobs(record))
+
+
+def views_of(home: Path, record: Record, living: Collection[str]) -> list[RunView]:
+    """The same, of a record and its jobs that live, where these are known."""
     folders = [Path(folder) for folder in record.runs]
     known = {folder.resolve() for folder in folders}
     by_hand = (status.parent for status in sorted(home.glob("*/status.json")))

@@ -47,7 +47,7 @@ def plans_of(
             remedy="Choose one of them.",
         )
     after = identity.dense_folder if identity.needs_dense else None
-    known = _keys(identity, identity.keys.run_key, identity.keys.group_key)
+    known = identity.in_status()
     run = Planned(identity.folder, identity.settings, known, overrides, after, baseline=False)
     is_dense = identity.settings["sparsity"] == DENSE
     if is_dense or (baselines == "needed" and not identity.needs_dense):
@@ -70,19 +70,12 @@ def in_order(plans: Iterable[Planned]) -> list[Planned]:
 
 def _baseline(overrides: Sequence[str], identity: RunIdentity) -> Planned:
     settings = dense_settings(identity)
-    known = _keys(identity, identity.keys.dense_key, identity.keys.baseline_key)
-    known["experiment"] = settings["experiment_name"]
-    return Planned(identity.dense_folder, settings, known, overrides, after=None, baseline=True)
-
-
-def _keys(identity: RunIdentity, run_key: str, group_key: str) -> dict[str, Any]:
-    return {
-        "run_key": run_key,
-        "group_key": group_key,
-        "baseline_key": identity.keys.baseline_key,
-        "seed": identity.settings["seed"],
-        "experiment": identity.settings["experiment_name"],
+    known = identity.in_status() | {
+        "run_key": identity.keys.dense_key,
+        "group_key": identity.keys.baseline_key,
+        "experiment": settings["experiment_name"],
     }
+    return Planned(identity.dense_folder, settings, known, overrides, after=None, baseline=True)
 
 
 def as_yaml(settings: Mapping[str, Any]) -> str:

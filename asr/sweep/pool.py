@@ -15,7 +15,7 @@ from asr.sweep.interruption import SweepInterruptedError, stop_signals
 from asr.sweep.job import Job
 from asr.sweep.lease import Lease, holders, lease
 from asr.sweep.order import ready
-from asr.sweep.process import RunProcess, conclude, living_pid, name_of, say
+from asr.sweep.process import RunProcess, ask_to_end, conclude, name_of, say, still_running
 
 _POLL_SECONDS = 0.1  # between two looks at our own runs
 _LOOK_SECONDS = 3.0  # between two looks at what others have
@@ -68,13 +68,11 @@ class Pool:
 
     def settle(self, handed: Mapping[Job, str]) -> dict[Job, str]:
         """Those of its jobs that still run; who waited for the others has said how they ended."""
-        return {job: name for job, name in handed.items() if living_pid(name) is not None}
+        return still_running(handed)
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Ask processes to save and end."""
-        for name in ids:
-            if (pid := living_pid(name)) is not None:
-                os.kill(pid, signal.SIGTERM)
+        ask_to_end(ids)
 
     def run(self, jobs: Sequence[Job], submitted: Callable[[Path, str], None]) -> None:
         """Run all jobs in their order, and return when each has ended.

@@ -5,17 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from asr.errors import InputError
 from asr.sweep.interruption import STOPPING
-from asr.sweep.job import arguments
-from asr.training.run_folder import State, owned_elsewhere, read_status, restate
-
-LOG = "output.log"
+from asr.sweep.job import Job, arguments
+from asr.training.run_folder import OUTPUT, State, owned_elsewhere, read_status, restate
 
 
 class RunProcess:
@@ -38,7 +36,7 @@ class RunProcess:
         self.folder = folder
         self._before = status_of(folder)
         self._asked = False
-        with open(folder / LOG, "ab") as log, _pinned(cores):
+        with open(folder / OUTPUT, "ab") as log, _pinned(cores):
             self._output_from = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, *arguments(folder)],
@@ -76,8 +74,7 @@ class RunProcess:
         if silent:
             conclude(self.folder, *self._fate(code))
         else:
-            reason = status.get("reason")
-            say(str(state), self.folder.name + (f": {reason}" if reason else ""))
+            tell(self.folder)
         return True
 
     def _fate(self, code: int) -> tuple[State, str]:
@@ -91,7 +88,7 @@ class RunProcess:
 
     def _last_line(self) -> str:
         """Of what it has printed: most errors are told there."""
-        with open(self.folder / LOG, "rb") as log:
+        with open(self.folder / OUTPUT, "rb") as log:
             log.seek(max(self._output_from, log.seek(0, os.SEEK_END) - 4096))
             lines = log.read().decode("utf-8", errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
@@ -109,6 +106,13 @@ def conclude(folder: Path, state: State, reason: str) -> None:
         say("warning", f"{folder}: its status could not be corrected: {error}")
 
 
+def tell(folder: Path) -> None:
+    """Say to the user how a run ended, in its own words."""
+    status = status_of(folder)
+    reason = status.get("reason")
+    say(str(status.get("state")), folder.name + (f": {reason}" if reason else ""))
+
+
 def name_of(pid: int) -> str:
     """Host, pid and start of a process: no later process has the same name."""
     return f"{socket.gethostname()}:{pid}:{_stat(pid)[19]}"
@@ -124,6 +128,19 @@ def living_pid(name: str) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return int(rest) if name == f"{host}:{rest}:{stat[19]}" and stat[0] not in "ZX" else None
+
+
+def still_running(handed: Mapping[Job, str]) -> dict[Job, str]:
+    """Those of a launcher's jobs whose processes live, on this host."""
+    return {job: name for job, name in handed.items() if living_pid(name) is not None}
+
+
+def ask_to_end(names: Iterable[str]) -> None:
+    """Have processes save and end, those that live."""
+    for name in names:
+        if (pid := living_pid(name)) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
 
 def _stat(pid: int) -> list[str]:

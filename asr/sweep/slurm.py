@@ -13,7 +13,8 @@ from submitit.core.utils import FailedJobError
 from asr.errors import InputError
 from asr.sweep.interruption import SweepInterruptedError, stop_signals
 from asr.sweep.job import Job
-from asr.sweep.process import conclude, say, status_of
+from asr.sweep.plan import STOPPED_BY
+from asr.sweep.process import conclude, say, status_of, tell
 from asr.sweep.record import read_record, run_name
 from asr.sweep.slurm_commands import JobState, cancel, states
 from asr.sweep.submitted_run import SubmittedRun
@@ -220,9 +221,7 @@ class Submitit:
                     say("warning", str(error))
                     continue
                 for job in [job for job in handed if job not in left]:
-                    status = status_of(job.folder)
-                    why = f": {status['reason']}" if status.get("reason") else ""
-                    say(str(status.get("state")), job.folder.name + why)
+                    tell(job.folder)
                 handed = left
         if received:
             say("left", f"{len(handed)} jobs go on in SLURM")
@@ -253,12 +252,12 @@ def _job_of(folder: Path) -> str | None:
 def _without(after: Path) -> tuple[State, str]:
     """State and reason of a run whose dense run has no job that it could wait for."""
     if owned_elsewhere(after):
-        return "preempted", f"its dense run {after.name} is trained outside SLURM; submit again"
+        return "preempted", f"{STOPPED_BY} {after.name} is trained outside SLURM; submit again"
     status = status_of(after)
     if status.get("state") == "failed":
-        return "failed", f"its dense run {after.name} failed: {status.get('reason', '')}"
+        return "failed", f"{STOPPED_BY} {after.name} failed: {status.get('reason', '')}"
     why = status.get("reason") or status.get("state") or "never started"
-    return "preempted", f"its dense run {after.name} is not done: {why}"
+    return "preempted", f"{STOPPED_BY} {after.name} is not done: {why}"
 
 
 def _settle(job: Job, job_id: str, state: JobState) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from asr.errors import InputError
 from asr.sweep.record import Entry, is_alive
-from asr.training.run_folder import owned_elsewhere, read_status
+from asr.training.run_folder import OUTPUT, owned_elsewhere, read_status
 
 _LINES = 8  # of a failed run's output
 
@@ -106,7 +106,7 @@ def _last_validation(path: Path) -> tuple[float | None, float | None]:
 
 def _last_lines(folder: Path, entry: Entry | None) -> list[str]:
     """Of the run's output, or of SLURM's where the job ended before there was any."""
-    lines = _tail(folder / "output.log")
+    lines = _tail(folder / OUTPUT)
     if not lines and entry is not None and entry.job is not None:
         lines = _tail(folder.parent / "submitit" / f"{entry.job}_0_log.err")
     return lines

@@ -20,10 +20,7 @@ from submitit.core.utils import DelayedSubmission
 
 from asr.errors import InputError
 from asr.sweep.slurm_commands import JobState, states
-from asr.training.run_folder import owned_elsewhere, read_status, restate
-
-# What schedulers send; the same as in asr/training/checkpoints.py, which imports torch.
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+from asr.training.run_folder import OUTPUT, STOPPING, owned_elsewhere, read_status, restate
 
 
 @dataclass(frozen=True)
@@ -57,8 +54,8 @@ class SubmittedRun:
             if code and code - 128 not in STOPPING:
                 sys.exit(code)
             return
-        print(f"output of the run: {self.folder / 'output.log'}", flush=True)
-        with _output_to(self.folder / "output.log"):
+        print(f"output of the run: {self.folder / OUTPUT}", flush=True)
+        with _output_to(self.folder / OUTPUT):
             starts = int(os.environ.get("SLURM_RESTART_COUNT", self.requeues))
             if starts > self.max_requeues:
                 self._fail(f"requeued {starts} times, more often than max_requeues allows")

@@ -18,10 +18,7 @@ from asr.errors import InputError
 from asr.files import atomic_write, writing
 from asr.training.metrics_csv import MetricsCsv
 from asr.training.module import SpeechModule
-from asr.training.run_folder import RunFolder, TrainingInterruptedError
-
-# Of a terminal, of any scheduler, and those that submitit and Lightning ask SLURM to send.
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+from asr.training.run_folder import STOPPING, RunFolder, TrainingInterruptedError
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

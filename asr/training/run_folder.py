@@ -19,6 +19,10 @@ State = Literal["queued", "running", "done", "failed", "preempted"]
 # struct flock of Linux on 64 bits: type, whence, start, length, pid.
 _FLOCK = "hhqqi4x"
 
+# Of a terminal, of any scheduler, and those that submitit and Lightning ask SLURM to send: training
+# saves and stops on them.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+OUTPUT = "output.log"  # in a run folder: what a run of a sweep printed
 PRUNED = "pruned by the study"  # in the reason of a run that will not be gone on with
 
 

@@ -23,6 +23,16 @@ class RunIdentity:
     dense_folder: Path  # of the dense run of these settings and seed: finished, or where it belongs
     needs_dense: bool  # whether this one starts from that one
 
+    def in_status(self) -> dict[str, Any]:
+        """What every status of the run repeats."""
+        return {
+            "run_key": self.keys.run_key,
+            "group_key": self.keys.group_key,
+            "baseline_key": self.keys.baseline_key,
+            "seed": self.settings["seed"],
+            "experiment": self.settings["experiment_name"],
+        }
+
 
 def identify(settings: Mapping[str, Any], *, needs_dense_run: bool) -> RunIdentity:
     """The run of a resolved configuration.
