@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from asr.study.__main__ import main as study
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = PAGES[0].read_text(encoding="utf-8")
@@ -42,3 +44,10 @@ def test_experiments_open_with_their_command() -> None:
         first, second = file.read_text(encoding="utf-8").splitlines()[:2]
         assert first == "# @package _global_"
         assert re.search(rf"python train.py (-m )?\+experiment={file.stem}\b", second)
+
+
+@pytest.mark.parametrize("page", ["docs/study.md"])
+def test_the_study_s_pages_are_what_its_results_say(page: str, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["study", "docs/results/study", "--page", page, "--check"])
+    study()

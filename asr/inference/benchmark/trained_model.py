@@ -1,0 +1,216 @@
+"""Audio to text by a sparse model in the runtime, beside a dense one in other libraries.
+
+    python -m asr.inference.benchmark.trained_model SPARSE_RUN --dense DENSE_RUN --manifest FILE
+
+All contestants turn the same utterances into text, in turns: the dense run's model in torch, in
+torch's dynamic int8 and in onnxruntime, the sparse run's in this runtime with weights of each type.
+CPU time for one thread, the wall clock for more. Real-time factor: processing seconds for a second
+of audio.
+"""
+
+import argparse
+import copy
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from asr.arguments import count
+from asr.checkpoint import TrainedModel, load_trained
+from asr.data.manifest import read_manifest
+from asr.decoding.greedy import GreedyDecoder
+from asr.errors import InputError, report_input_errors
+from asr.evaluation.forward import log_probabilities, text_of, waveform_features
+from asr.files import atomic_write
+from asr.inference.benchmark.__main__ import machine
+from asr.inference.benchmark.timing import interleaved
+from asr.inference.export import WEIGHTS, rounded
+from asr.inference.folding import folded
+from asr.inference.onnx_export import run_batch
+from asr.inference.onnx_graph import onnx_model
+from asr.inference.onnx_layers import session
+from asr.inference.recogniser import Recogniser
+from asr.inference.source_run import Piece, audio
+from asr.model.masking import Padding, reverse
+from asr.model.recurrent import GatedLayer
+
+DENSE = "torch dense fp32"  # which the others are compared with
+
+Batches = Sequence[Sequence[Piece]]
+Transcribe = Callable[[Sequence[Piece]], list[str]]
+
+
+def measure(
+    dense: TrainedModel,
+    sparse: TrainedModel,
+    pieces: Sequence[Piece],
+    *,
+    threads: int,
+    batch: int,
+    rounds: int,
+) -> dict[str, Any]:
+    """Real-time factors by contestant.
+
+    Args:
+        dense, sparse: what the libraries run, and what the runtime runs.
+        pieces: samples and rates.
+        threads: of every contestant.
+        batch: utterances at a time, in the order of `pieces`.
+        rounds: of all contestants in turn.
+    """
+    torch.set_num_threads(threads)
+    batches = [pieces[first : first + batch] for first in range(0, len(pieces), batch)]
+    runs = {
+        name: _over(transcribe, batches)
+        for name, transcribe in contestants(dense, sparse, threads).items()
+    }
+    timed = interleaved(runs, rounds=rounds, processor_time=threads == 1)
+    seconds = sum(len(samples) / rate for samples, rate in pieces)
+    return {
+        "threads": threads,
+        "batch": batch,
+        "utterances": len(pieces),
+        "audio_seconds": seconds,
+        "rtf": {name: timed.median(name) / seconds for name in runs},
+        "speedup": {name: timed.ratio(DENSE, name) for name in runs},
+    }
+
+
+def _over(transcribe: Transcribe, batches: Batches) -> Callable[[], list[str]]:
+    return lambda: [text for batch in batches for text in transcribe(batch)]
+
+
+def contestants(dense: TrainedModel, sparse: TrainedModel, threads: int) -> dict[str, Transcribe]:
+    """Pieces of audio to their texts, by name."""
+    in_torch = as_torch_runs_it(dense)
+    found = {
+        DENSE: _in_torch(in_torch),
+        "torch dense int8": _in_torch(in_int8(in_torch)),
+        "onnxruntime dense fp32": _in_onnxruntime(dense, threads),
+    }
+    for weights in WEIGHTS:
+        recogniser = Recogniser(rounded(folded(sparse, {}), weights), threads=threads)
+        found[f"ours sparse {weights}"] = _in_runtime(recogniser)
+    return found
+
+
+class TorchLayer(nn.Module):
+    """A recurrent layer by torch's own modules: training has a faster backward pass, no faster
+    forward one."""
+
+    def __init__(self, layer: GatedLayer) -> None:
+        super().__init__()
+        self.left_to_right = layer.left_to_right
+        self.right_to_left = layer.right_to_left
+
+    def forward(self, x: Tensor, batch: Padding) -> list[Tensor]:
+        """As `GatedLayer.forward`."""
+        ways = [self.left_to_right(x)[0]]
+        if self.right_to_left is not None:
+            ways.append(reverse(self.right_to_left(reverse(x, batch))[0], batch))
+        return ways
+
+
+def as_torch_runs_it(trained: TrainedModel) -> TrainedModel:
+    """A copy whose recurrent layers are called as torch's users call them."""
+    model = copy.deepcopy(trained.model).eval()
+    layers = model.recurrent.layers
+    for index, layer in enumerate(layers):
+        if isinstance(layer, GatedLayer):
+            layers[index] = TorchLayer(layer)
+    return replace(trained, model=model)
+
+
+def in_int8(trained: TrainedModel) -> TrainedModel:
+    """A copy with recurrent and linear layers by torch's dynamic int8 quantisation."""
+    quantize: Any = torch.ao.quantization.quantize_dynamic
+    kinds = {nn.GRU, nn.LSTM, nn.Linear}
+    return replace(trained, model=quantize(copy.deepcopy(trained.model), kinds, torch.qint8))
+
+
+def _in_torch(trained: TrainedModel) -> Transcribe:
+    decoder = GreedyDecoder()
+
+    def transcribe(pieces: Sequence[Piece]) -> list[str]:
+        features = [waveform_features(trained, *piece) for piece in pieces]
+        found = decoder.decode_batch(*log_probabilities(trained, features))
+        return [text_of(trained, one) for one in found]
+
+    return transcribe
+
+
+def _in_onnxruntime(trained: TrainedModel, threads: int) -> Transcribe:
+    data = onnx_model(folded(trained, {})).SerializeToString()
+    runtime, decoder = session(data, threads), GreedyDecoder()
+
+    def transcribe(pieces: Sequence[Piece]) -> list[str]:
+        features = [waveform_features(trained, *piece).numpy() for piece in pieces]
+        texts = []
+        for found in run_batch(runtime, features):
+            log_probs, frames = torch.from_numpy(found)[:, None], torch.tensor([len(found)])
+            texts.append(text_of(trained, decoder.decode_batch(log_probs, frames)[0]))
+        return texts
+
+    return transcribe
+
+
+def _in_runtime(recogniser: Recogniser) -> Transcribe:
+    def transcribe(pieces: Sequence[Piece]) -> list[str]:
+        return [recogniser.text(found) for found in recogniser.log_probabilities(pieces)]
+
+    return transcribe
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m asr.inference.benchmark.trained_model",
+        description="Real-time factors of a sparse run's model beside a dense run's.",
+    )
+    parser.add_argument("sparse", metavar="SPARSE_RUN")
+    parser.add_argument("--dense", required=True, metavar="DENSE_RUN")
+    parser.add_argument("--manifest", required=True, metavar="FILE", help="speech to transcribe")
+    parser.add_argument("--utterances", type=count, default=64, help="the manifest's first ones")
+    parser.add_argument("--threads", type=count, nargs="+", default=[1, 2])
+    parser.add_argument("--batch", type=count, nargs="+", default=[1, 16], help="at a time")
+    parser.add_argument("--rounds", type=count, default=7)
+    parser.add_argument("--json", metavar="FILE", help="write the rows to this file")
+    given = parser.parse_args(arguments)
+    dense, sparse = load_trained(Path(given.dense)), load_trained(Path(given.sparse))
+    pieces = [audio(one) for one in islice(read_manifest(given.manifest), given.utterances)]
+    if not pieces:
+        raise InputError(
+            given.manifest, expected="utterances", got="none", remedy="Name another manifest."
+        )
+    rows = [
+        measure(dense, sparse, pieces, threads=threads, batch=batch, rounds=given.rounds)
+        for threads in given.threads
+        for batch in given.batch
+    ]
+    if given.json:
+        with atomic_write(given.json) as file:
+            json.dump({"machine": machine(), "rows": rows}, file, indent=1)
+            file.write("\n")
+    _show(rows)
+
+
+def _show(rows: Sequence[dict[str, Any]]) -> None:
+    table = Table("threads", "at a time", "contestant", "rtf", f"x {DENSE}")
+    for row in rows:
+        for name, rtf in row["rtf"].items():
+            ratio = f"{row['speedup'][name]:.1f}"
+            table.add_row(str(row["threads"]), str(row["batch"]), name, f"{rtf:.5f}", ratio)
+    # Into a file or a pipe there is no width to keep to.
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+if __name__ == "__main__":
+    report_input_errors(main)()

@@ -1,0 +1,98 @@
+"""Keep what a study needs of finished runs: python -m asr.study.collect RUN... (--help)."""
+
+import argparse
+import json
+from glob import glob
+from pathlib import Path
+
+from asr.errors import InputError, report_input_errors
+from asr.evaluation.result import HYPOTHESES, read_hypotheses
+from asr.files import atomic_write
+from asr.statistics.training_words import training_words
+from asr.study.kept import WORDS, keep, read_kept
+from asr.study.measure import measure_run
+from asr.training.run_folder import read_status
+
+
+@report_input_errors
+def main() -> None:
+    """Measure and copy each run; unfinished ones are refused."""
+    given = _parser().parse_args()
+    into = Path(given.into)
+    for run in _runs(given.runs):
+        state = read_status(run).get("state")
+        if state != "done":
+            raise InputError(
+                str(run),
+                expected="a run that is done",
+                got=f"one that is {state}" if state else "a folder without status.json",
+                remedy="Finish it first: the same training command continues it.",
+            )
+        print(keep(run, into, measure_run(run)))
+    if given.train:
+        keep_words(into, given.train)
+
+
+def _runs(patterns: list[str]) -> list[Path]:
+    runs: list[Path] = []
+    for pattern in patterns:
+        if not (found := sorted(glob(pattern))):
+            raise InputError(
+                pattern,
+                expected="run folders",
+                got="nothing of this name",
+                remedy="Runs are kept in runs/EXPERIMENT/RUN_KEY.",
+            )
+        runs.extend(map(Path, found))
+    return runs
+
+
+def keep_words(into: Path, manifest: str) -> None:
+    """How often the training texts have each word of the references that the results hold.
+
+    So the study is worked out again where the corpus is not, and no more of the corpus is kept.
+    """
+    kept = read_kept(into)
+    corpora = {result.corpus for run in kept for result in run.results.values()}
+    corpus = Path(manifest).absolute().parent.name
+    if corpus not in corpora:
+        raise InputError(
+            manifest,
+            expected=f"the training manifest of a scored corpus: {', '.join(sorted(corpora))}",
+            got=f"one of {corpus}",
+            remedy="A corpus is called like its folder, as results call it.",
+        )
+    said: set[str] = set()
+    normaliser = ""
+    for run in kept:
+        for split, result in run.results.items():
+            if result.corpus == corpus:
+                normaliser = result.normaliser
+                heard = read_hypotheses(run.scored[split] / HYPOTHESES)
+                said.update(word for one in heard for word in one.reference.split())
+    counted = training_words(manifest, normaliser)
+    with atomic_write(into / WORDS.format(corpus=corpus)) as file:
+        json.dump({word: counted[word] for word in sorted(said)}, file, indent=0)
+        file.write("\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m asr.study.collect",
+        description="Keep configuration, validations, sizes, zeros, results and hypotheses of "
+        "finished, scored runs, for `python -m asr.study`.",
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders; patterns in quotes")
+    parser.add_argument(
+        "--into", required=True, metavar="FOLDER", help="kept by experiment and key"
+    )
+    parser.add_argument(
+        "--train",
+        metavar="MANIFEST",
+        help="training texts: counts of the reference words are kept, for errors by word frequency",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Pictures of the study, each of one kind of comparison."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from asr.statistics.bootstrap import Interval
+
+_DENSE, _SPARSE = "#777777", "#0b6e99"
+
+
+def rates(
+    names: Sequence[str], intervals: Sequence[Interval], seeds: Sequence[Sequence[float]], axis: str
+) -> Figure:
+    """Rows with a rate, its interval and the rate of each seed; the first is the reference."""
+    figure = Figure(figsize=(7, 0.9 + 0.36 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    for row, (interval, own) in enumerate(zip(intervals, seeds, strict=True)):
+        colour = _SPARSE if row else _DENSE
+        axes.plot([100 * interval.low, 100 * interval.high], [row, row], color=colour, linewidth=2)
+        axes.plot(100 * interval.estimate, row, "o", color=colour, markersize=7)
+        if len(own) > 1:
+            axes.plot([100 * rate for rate in own], [row + 0.22] * len(own), "|", color=colour)
+    reference = 100 * intervals[0].estimate
+    axes.axvline(reference, color=_DENSE, linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel(axis)
+    axes.grid(axis="x", alpha=0.3)
+    _plain(figure)
+    return figure
+
+
+def over_size(
+    series: Mapping[str, Sequence[tuple[float, float, str]]], across: str, up: str
+) -> Figure:
+    """Error rates over sizes: one line a series of (size, rate, what it is), sizes by logarithm."""
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    colours = [_DENSE, _SPARSE, "#c4581a"]
+    for (name, points), colour in zip(series.items(), colours, strict=False):
+        ordered = sorted(points)
+        axes.plot(
+            [size for size, _, _ in ordered], [100 * rate for _, rate, _ in ordered],
+            "o-", color=colour, label=name, linewidth=1.2,
+        )  # fmt: skip
+        for size, rate, what in ordered:
+            axes.annotate(
+                what, (size, 100 * rate), textcoords="offset points", xytext=(5, 5), fontsize=8,
+                color=colour,
+            )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(frameon=False)
+    _plain(figure)
+    return figure
+
+
+def shares(rows: Sequence[str], columns: Sequence[str], values: NDArray[np.float64]) -> Figure:
+    """A heat map of shares, `(rows, columns)`, in percent."""
+    figure = Figure(
+        figsize=(2.5 + 0.85 * len(columns), 1.2 + 0.34 * len(rows)), layout="constrained"
+    )
+    axes = figure.subplots()
+    axes.imshow(values, cmap="Blues", aspect="auto")
+    axes.set_xticks(range(len(columns)), columns, fontsize=8)
+    axes.set_yticks(range(len(rows)), rows, fontsize=8)
+    middle = (values.min() + values.max()) / 2
+    for (y, x), share in np.ndenumerate(values):
+        colour = "white" if share > middle else "black"
+        axes.text(x, y, f"{100 * share:.1f}", ha="center", va="center", color=colour, fontsize=8)
+    return figure
+
+
+def _plain(figure: Figure) -> None:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)

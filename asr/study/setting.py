@@ -1,0 +1,106 @@
+"""A setting of the study, all of whose seeds are one system, and the names it goes by."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from asr.errors import InputError
+from asr.statistics.system import System, read_systems
+from asr.study.kept import Kept
+
+NEAR = 0.015  # sparsities this close count as equal; thresholds do not land on a point
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Runs that differ in nothing but the seed, on one split."""
+
+    runs: tuple[Kept, ...]  # by seed
+    system: System
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.runs[0].config
+
+    @property
+    def corpus(self) -> str:
+        return self.system.results[0].corpus
+
+    @property
+    def hidden(self) -> int:
+        return int(self.config["model"]["hidden"])
+
+    @property
+    def method(self) -> str:
+        return self.system.results[0].method
+
+    @property
+    def dense(self) -> bool:
+        return self.method == "dense"
+
+    @property
+    def block(self) -> str | None:
+        return self.system.results[0].block
+
+    @property
+    def sparsity(self) -> float:
+        """Of the pruned matrices, mean of the seeds."""
+        return sum(one.sparsity for one in self.system.results) / len(self.runs)
+
+    @property
+    def nonzero(self) -> int:
+        """Weights of the whole model that are not zero, mean of the seeds."""
+        return round(sum(one.nonzero for one in self.system.results) / len(self.runs))
+
+    @property
+    def recurrent(self) -> int:
+        """Weights of the recurrent layers' matrices, zeros included."""
+        return sum(part.weights for part in self.runs[0].weights.zeros)
+
+    @property
+    def recurrent_nonzero(self) -> int:
+        """Those that are not zero, mean of the seeds."""
+        kept = [sum(part.weights - part.zeros for part in run.weights.zeros) for run in self.runs]
+        return round(sum(kept) / len(kept))
+
+    @property
+    def pruning(self) -> dict[str, Any]:
+        """The section `sparsity` of the configuration."""
+        section: dict[str, Any] = self.config["sparsity"]
+        return section
+
+    @property
+    def rates(self) -> list[float]:
+        """The character error rate of each seed."""
+        return [one.cer for one in self.system.results]
+
+    def is_at(self, sparsity: float) -> bool:
+        """Whether it is as sparse as that, within what a threshold may miss it by."""
+        return abs(self.sparsity - sparsity) < NEAR
+
+
+def settings(runs: Iterable[Kept], split: str) -> list[Setting]:
+    """The settings of runs that were scored on a split, in the order of their first runs."""
+    folders = {run.scored[split]: run for run in runs if split in run.scored}
+    by_key = {run.results[split].run_key: run for run in folders.values()}
+    return [
+        Setting(tuple(by_key[result.run_key] for result in system.results), system)
+        for system in read_systems(folders)
+    ]
+
+
+def the_one(found: Iterable[Setting], what: str, wanted: Callable[[Setting], bool]) -> Setting:
+    """The one setting of a kind.
+
+    Raises:
+        InputError: there are several, and a comparison would pick one of them silently.
+    """
+    matching = [setting for setting in found if wanted(setting)]
+    if len(matching) != 1:
+        raise InputError(
+            f"the kept runs of {what}",
+            expected="one setting",
+            got=", ".join(one.system.name for one in matching) or "none",
+            remedy="Keep the runs of one setting; others need an experiment of their own.",
+        )
+    return matching[0]

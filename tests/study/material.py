@@ -1,0 +1,70 @@
+"""Kept runs, written as collect leaves them, from texts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from asr.study.kept import CONFIG, WEIGHTS, MatrixZeros, Weights, read_kept
+from asr.study.section import Material
+from asr.study.setting import settings
+from tests.statistics.systems import write_eval
+
+REFERENCES = ["the cat sat", "on the mat", "with a hat", "and a bat", "that was flat"] * 8
+PRUNING = {"score": "l2", "regrow": 0.0, "select": {"gates": "separate"}, "penalty": None}
+
+
+def write_kept(
+    folder: Path,
+    group: str,
+    texts: Sequence[str],
+    *,
+    seed: int = 1,
+    hidden: int = 256,
+    split: str = "test",
+    zeros: float = 0.0,
+    pruning: dict[str, Any] | None = None,
+    **result: Any,
+) -> Path:
+    """A kept run in `folder/<group>-<seed>` whose result has some fields changed."""
+    out = folder / f"{group}-{seed}"
+    scored = write_eval(out, REFERENCES, texts, group=group, seed=seed, split=split)
+    content = json.loads((scored / "result.json").read_text())
+    content |= {"corpus": "amazon_queen", "experiment": "study", "sparsity": zeros}
+    if zeros:
+        content |= {"method": "gradual_block", "block": "16x16"}
+    (scored / "result.json").write_text(json.dumps(content | result))
+    config = {
+        "model": {"hidden": hidden, "layers": 2, "dropout": 0.1},
+        "training": {"epochs": 4},
+        "optimizer": {"lr": 1e-3},
+        "data": {"max_batch": 16},
+        "augmentation": {"speed": None, "waveform": [], "spectrum": []},
+        "sparsity": (PRUNING | (pruning or {})) if zeros else {},
+    }
+    (out / CONFIG).write_text(yaml.safe_dump(config))
+    parts = [
+        MatrixZeros(1, direction, matrix, gate, 100 * hidden, round(100 * hidden * zeros), 0)
+        for direction in ("forwards", "backwards")
+        for matrix in ("input", "recurrent")
+        for gate in ("reset", "update", "new")
+    ]
+    sizes = {"fp32": 4_000_000, "fp16": 2_000_000, "int8": 1_000_000}
+    exported = {kind: round(size * (1 - zeros)) for kind, size in sizes.items()}
+    weights = Weights(3600.0, 4, parts, 4_000_000, exported, sizes, exported)
+    (out / WEIGHTS).write_text(json.dumps(asdict(weights)))
+    return out
+
+
+def damaged(count: int) -> list[str]:
+    """The references with the first letter of `count` of them replaced: one error each."""
+    return ["#" + one[1:] if i < count else one for i, one in enumerate(REFERENCES)]
+
+
+def material(folder: Path) -> Material:
+    """What the sections are given."""
+    runs = read_kept(folder)
+    return Material(folder, runs, settings(runs, "test"), settings(runs, "validation"))

@@ -1,0 +1,126 @@
+"""What is kept of a run, from a real run folder."""
+
+import json
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from asr.errors import InputError
+from asr.inference.export import export
+from asr.study import collect
+from asr.study.kept import WEIGHTS, read_kept, read_words
+from asr.study.measure import measure_run, zeros_by_gate
+from tests.finished_run import write_run
+from tests.inference.exported import pruned
+from tests.statistics.systems import write_eval
+from tests.study.material import damaged, write_kept
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished and scored run, as train.py and evaluate.py leave it."""
+    folder = tmp_path / "runs" / "tiny" / "k1"
+    write_run(folder, key="k1")
+    rows = ["step,train_loss,validation_loss,cer", "9,1.5,,", "10,,1.25,0.5", "19,1.0,,"]
+    (folder / "metrics.csv").write_text("\n".join(rows) + "\n")
+    write_eval(folder, ["the cat"], ["the hat"], group="group-k1")
+    return folder
+
+
+def collect_as_typed(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["collect", *map(str, arguments)])
+    collect.main()
+
+
+def test_what_collect_keeps_is_read_again(run, tmp_path, monkeypatch):
+    collect_as_typed(monkeypatch, run, "--into", tmp_path / "kept")
+    (kept,) = read_kept(tmp_path / "kept")
+    assert kept.folder == tmp_path / "kept" / "tiny" / "k1"
+    assert kept.weights == measure_run(run)
+    assert kept.results["test"].substitutions == 1
+    assert (kept.folder / "metrics.csv").read_text() == "step,validation_loss,cer\n10,1.25,0.5\n"
+
+
+def test_sizes_are_those_of_exported_files(run, tmp_path):
+    measured = measure_run(run)
+    for kind in ("fp32", "fp16", "int8"):
+        exported = export(run, tmp_path / kind, weights=kind)
+        assert measured.file_exported[kind] == (tmp_path / kind).stat().st_size
+        assert measured.file_dense[kind] == getattr(exported.size, f"dense_{kind}")
+
+
+def test_time_is_the_run_s_own_count_or_from_start_to_end(run):
+    status = json.loads((run / "status.json").read_text())
+    times = {"started": "2026-01-01T10:00:00+00:00", "updated": "2026-01-01T11:30:00+00:00"}
+    for more, expected in ((times, 5400.0), (times | {"seconds": 7.5}, 7.5), ({}, 0.0)):
+        (run / "status.json").write_text(json.dumps(status | more))
+        assert measure_run(run).training_seconds == expected
+
+
+def test_zeros_are_counted_gate_by_gate():
+    trained = pruned(directions="concatenate")
+    weights = dict(trained.model.named_parameters())
+    for part in zeros_by_gate(trained):
+        way = {"forwards": "left_to_right", "backwards": "right_to_left"}[part.direction]
+        kind = {"input": "weight_ih_l0", "recurrent": "weight_hh_l0"}[part.matrix]
+        whole = weights[f"recurrent.layers.{part.layer - 1}.{way}.{kind}"]
+        gate = whole.chunk(3)[["reset", "update", "new"].index(part.gate)]
+        assert (part.weights, part.zeros) == (gate.numel(), int((gate == 0).sum()))
+        assert part.dead_rows == int((gate == 0).all(1).sum())
+    assert len(zeros_by_gate(trained)) == 3 * sum("weight_" in name for name in weights)
+
+
+def test_dense_models_have_their_matrices_too():
+    trained = pruned(directions="concatenate")
+    with torch.no_grad():
+        for weight in trained.model.parameters():
+            weight.fill_(1.0)
+    dense = replace(trained, sparsity=replace(trained.sparsity, pruned=()))
+    assert len(zeros_by_gate(dense)) == len(zeros_by_gate(trained))
+    assert {part.zeros for part in zeros_by_gate(dense)} == {0}
+
+
+def test_unfinished_and_unscored_runs_are_refused(run, tmp_path, monkeypatch, capsys):
+    status = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps(status | {"state": "running"}))
+    with pytest.raises(SystemExit):
+        collect_as_typed(monkeypatch, run, "--into", tmp_path / "kept")
+    assert "expected a run that is done, got one that is running" in capsys.readouterr().err
+    write_run(tmp_path / "other", key="k2")
+    with pytest.raises(SystemExit):
+        collect_as_typed(monkeypatch, tmp_path / "other", "--into", tmp_path / "kept")
+    assert "expected a run that was scored" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        collect_as_typed(monkeypatch, tmp_path / "none*", "--into", tmp_path / "kept")
+    assert "nothing of this name" in capsys.readouterr().err
+    assert not (tmp_path / "kept").exists()
+
+
+def test_words_of_the_references_are_counted_in_the_training_texts(tmp_path, monkeypatch):
+    write_kept(tmp_path / "kept", "d", damaged(1))
+    corpus = tmp_path / "amazon_queen"
+    corpus.mkdir()
+    texts = ("the cat the dog", "a hat")
+    lines = [
+        {"audio_filepath": f"{index}.wav", "duration": 1.0, "text": text}
+        for index, text in enumerate(texts)
+    ]
+    (corpus / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    collect.keep_words(tmp_path / "kept", str(corpus / "train.jsonl"))
+    words = read_words(tmp_path / "kept", "amazon_queen")
+    assert words["the"] == 2
+    assert words["bat"] == 0
+    assert "dog" not in words  # said in no reference: no more of the corpus is kept
+    with pytest.raises(InputError, match="a scored corpus: amazon_queen"):
+        collect.keep_words(tmp_path / "kept", str(tmp_path / "other" / "train.jsonl"))
+
+
+def test_damage_is_named(tmp_path):
+    out = write_kept(tmp_path, "d", damaged(1))
+    (out / WEIGHTS).write_text('{"zeros": [{"layer": 1}]}')
+    with pytest.raises(InputError, match=r"d-1: expected config.yaml and weights.json"):
+        read_kept(tmp_path)
+    with pytest.raises(InputError, match=r"expected kept runs, each with weights.json"):
+        read_kept(tmp_path / "nothing")
