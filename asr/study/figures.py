@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from asr.statistics.bootstrap import Interval
 
 _DENSE, _SPARSE = "#777777", "#0b6e99"
+_GREYS = (_DENSE, "#aaaaaa", "#cccccc")
+_BLUES = (_SPARSE, "#4f9dbd", "#97c7da")
 
 
 def rates(
@@ -26,9 +28,45 @@ def rates(
     reference = 100 * intervals[0].estimate
     axes.axvline(reference, color=_DENSE, linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel(axis)
     axes.grid(axis="x", alpha=0.3)
+    _plain(figure)
+    return figure
+
+
+def differences(names: Sequence[str], intervals: Sequence[Interval], axis: str) -> Figure:
+    """Rows with a difference and its interval; where there is none, the difference alone."""
+    figure = Figure(figsize=(7, 0.9 + 0.3 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    for row, interval in enumerate(intervals):
+        axes.plot([100 * interval.low, 100 * interval.high], [row, row], color=_SPARSE, linewidth=2)
+        axes.plot(100 * interval.estimate, row, "o", color=_SPARSE, markersize=6)
+    axes.axvline(0, color=_DENSE, linewidth=0.8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel(axis)
+    axes.grid(axis="x", alpha=0.3)
+    _plain(figure)
+    return figure
+
+
+def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], axis: str) -> Figure:
+    """For each group a bar of each series, those whose name says "dense" in grey."""
+    figure = Figure(figsize=(8, 1.2 + 0.22 * len(groups) * len(series)), layout="constrained")
+    axes = figure.subplots()
+    height = 0.8 / len(series)
+    greys, blues = iter(_GREYS), iter(_BLUES)
+    for index, (name, values) in enumerate(series.items()):
+        places = [row + (index - (len(series) - 1) / 2) * height for row in range(len(groups))]
+        colour = next(greys if "dense" in name else blues)
+        drawn = axes.barh(places, values, height * 0.92, color=colour, label=name)
+        axes.bar_label(drawn, fmt="{:.3g}", fontsize=7, padding=2)
+    axes.set_yticks(range(len(groups)), groups, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel(axis)
+    axes.margins(x=0.12)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _plain(figure)
     return figure
 

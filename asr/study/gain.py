@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 from asr.errors import InputError
+from asr.study import figures
 from asr.study.larger import name
 from asr.study.plan import in_grid
-from asr.study.section import Material, Section, nothing_yet, table
+from asr.study.section import Material, Section, nothing_yet, picture, table
 from asr.study.setting import Setting
 
+_SIZES, _SPEED = "sizes.png", "speed.png"
 SPEED = "speed.json"  # of asr.inference.benchmark.trained_model, beside the kept runs
 
 
@@ -22,7 +24,17 @@ def sizes(material: Material) -> Section:
         return nothing_yet("sparse models", "python train.py -m +experiment=study_width")
     head = ["model", "block", "pruned matrices", "fp32 file", "fp16 file", "int8 file"]
     head += ["fp16 file beside dense fp32"]
-    return Section(table(head, [_size(one) for one in found if one.method == "gradual_block"]))
+    shown = [one for one in found if one.method == "gradual_block"]
+    names = [f"{name(one)}, {one.block}" for one in shown]
+    weights = [one.runs[0].weights for one in shown]
+    series = {"dense fp32": [one.file_dense["fp32"] / 1e6 for one in weights]}
+    for kind in ("fp32", "fp16", "int8"):
+        series[f"exported {kind}"] = [one.file_exported[kind] / 1e6 for one in weights]
+    figure = figures.bars(names, series, "size of the whole model, MB")
+    return Section(
+        table(head, list(map(_size, shown))) + "\n" + picture(_SIZES, "sizes of models"),
+        {_SIZES: figure},
+    )
 
 
 def _size(one: Setting) -> list[str]:
@@ -60,12 +72,22 @@ def speed(material: Material) -> Section:
         "real-time factor",
         "dense fp32 / this",
     ]
-    return Section(f"On {machine}:\n\n{table(head, [cells for row in rows for cells in row])}")
+    contestants = list(measured["rows"][0]["rtf"])
+    figure = figures.bars(
+        [f"{row['threads']} thread(s), {row['batch']} at a time" for row in measured["rows"]],
+        {each: [row["rtf"][each] for row in measured["rows"]] for each in contestants},
+        "real-time factor, audio to text",
+    )
+    return Section(
+        f"On {machine}:\n\n{table(head, [cells for row in rows for cells in row])}\n"
+        + picture(_SPEED, "real-time factors"),
+        {_SPEED: figure},
+    )
 
 
 def _speed(row: dict[str, Any]) -> list[list[str]]:
-    dense = row["rtf"]["torch dense fp32"]
+    own = [str(row["threads"]), str(row["batch"])]
     return [
-        [str(row["threads"]), str(row["batch"]), contestant, f"{rtf:.5f}", f"{dense / rtf:.1f}x"]
+        [*own, contestant, f"{rtf:.5f}", f"{row['speedup'][contestant]:.1f}x"]
         for contestant, rtf in row["rtf"].items()
     ]

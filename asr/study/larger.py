@@ -1,6 +1,9 @@
 """Question 4: a large sparse model against a small dense one, and against its own dense parent."""
 
-from asr.statistics.comparison import compare, counts
+from dataclasses import dataclass
+from functools import cached_property
+
+from asr.statistics.comparison import Comparison, compare, counts
 from asr.statistics.interval import error_rate_interval
 from asr.study import figures
 from asr.study.plan import in_grid, is_standard
@@ -20,7 +23,24 @@ from asr.study.section import (
 from asr.study.setting import Setting
 
 NEAR = 0.1  # weights this close, relatively, count as equally many
+TIMES = (1.5, 2.0)  # as wide as the dense model it is to replace
 _PICTURE = "larger.png"
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    sparse: Setting
+    kind: str
+    dense: Setting
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        return compare(self.dense.system, self.sparse.system, unit="characters")
+
+    @property
+    def weights(self) -> float:
+        """How many times the recurrent weights, zeros not counted."""
+        return self.sparse.recurrent_nonzero / self.dense.recurrent_nonzero
 
 
 def section(material: Material) -> Section:
@@ -34,17 +54,7 @@ def section(material: Material) -> Section:
     )
     if len(dense) < 2 or not sparse:
         return nothing_yet("several widths", "python train.py -m +experiment=study_larger")
-    pairs = [
-        pair
-        for one in sparse
-        for kind, other in [
-            ("as many weights", _as_large(one, dense)),
-            ("its dense parent", next((d for d in dense if d.hidden == one.hidden), None)),
-            *(("a narrower dense one", d) for d in dense if d.hidden < one.hidden),
-        ]
-        if other is not None and not (kind == "a narrower dense one" and _equal(one, other))
-        for pair in [(one, kind, other)]
-    ]
+    pairs = [pair for one in sparse for pair in _pairs(one, dense)]
     head = ["model", "recurrent weights not zero", *RATE_HEADS]
     models = table(head, [_row(one) for one in [*dense, *sparse]])
     head = ["sparse", "beside", "recurrent weights", "CER, relative", "p", "at or below"]
@@ -55,14 +65,24 @@ def section(material: Material) -> Section:
     }
     figure = figures.over_size(points, "recurrent weights that are not zero", "CER, %, test split")
     return Section(
-        f"{models}\n{table(head, [_pair(*pair) for pair in pairs])}\n"
+        f"{_sentences(pairs)}\n{models}\n{table(head, list(map(_row_of_pair, pairs)))}\n"
         + picture(_PICTURE, "CER over the number of weights, dense and sparse"),
         {_PICTURE: figure},
     )
 
 
-def _as_large(one: Setting, dense: list[Setting]) -> Setting | None:
-    return next((other for other in dense if _equal(one, other)), None)
+def _pairs(one: Setting, dense: list[Setting]) -> list[_Pair]:
+    """What a sparse model is measured against: as many weights, its parent, narrower ones."""
+    found = []
+    for other in dense:
+        wider = one.hidden / other.hidden
+        if _equal(one, other):
+            found.append(_Pair(one, "as many weights", other))
+        elif wider == 1:
+            found.append(_Pair(one, "its dense parent", other))
+        elif wider in TIMES:
+            found.append(_Pair(one, f"{wider:g} times as narrow", other))
+    return found
 
 
 def _equal(one: Setting, other: Setting) -> bool:
@@ -73,16 +93,26 @@ def _row(one: Setting) -> list[str]:
     return [f"{name(one)}, {seeds_of(one)}", f"{one.recurrent_nonzero:,}", *rate_cells(one)]
 
 
-def _pair(one: Setting, kind: str, other: Setting) -> list[str]:
-    compared = compare(other.system, one.system, unit="characters")
+def _row_of_pair(pair: _Pair) -> list[str]:
+    compared = pair.comparison
     return [
-        name(one),
-        f"{kind}, {name(other)}",
-        f"{one.recurrent_nonzero / other.recurrent_nonzero:.2f} times",
+        name(pair.sparse),
+        f"{pair.kind}, {name(pair.dense)}",
+        f"{pair.weights:.2f} times",
         signed(compared.relative),
         p_value(compared.p),
         verdict(compared, 0.0),
     ]
+
+
+def _sentences(pairs: list[_Pair]) -> str:
+    """One for each pair but those of a model and its own parent."""
+    return "".join(
+        f"- **{name(pair.sparse)}** beside {name(pair.dense)} ({pair.kind}): {pair.weights:.2f} "
+        f"times the recurrent weights, CER {signed(pair.comparison.relative)}.\n"
+        for pair in pairs
+        if pair.kind != "its dense parent"
+    )
 
 
 def _point(one: Setting) -> tuple[float, float, str]:
