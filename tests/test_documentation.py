@@ -46,8 +46,8 @@ def test_experiments_open_with_their_command() -> None:
         assert re.search(rf"python train.py (-m )?\+experiment={file.stem}\b", second)
 
 
-@pytest.mark.parametrize("page", ["docs/study.md"])
-def test_the_study_s_pages_are_what_its_results_say(page: str, monkeypatch) -> None:
+def test_the_study_s_pages_are_what_its_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("sys.argv", ["study", "docs/results/study", "--page", page, "--check"])
+    pages = ["docs/study.md", "README.md"]
+    monkeypatch.setattr("sys.argv", ["study", "docs/results/study", "--page", *pages, "--check"])
     study()

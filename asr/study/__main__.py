@@ -1,13 +1,16 @@
 """The study's pages from its kept results: python -m asr.study FOLDER --page FILE (--help)."""
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write
-from asr.study import block_size, equal_width, front, gain, larger, method, tuning, where
+from asr.study import block_size, corpus, equal_width, front, gain, larger, method, tuning, where
 from asr.study.kept import read_kept
 from asr.study.page import regenerate
 from asr.study.section import Material, Section
@@ -15,6 +18,7 @@ from asr.study.setting import settings
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "front": front.section,
+    "corpus": corpus.section,
     "tuning": tuning.section,
     "equal-width": equal_width.section,
     "block-size": block_size.section,
@@ -33,38 +37,51 @@ def main() -> None:
     """Fill in the marked parts of each page, and draw their pictures."""
     given = _parser().parse_args()
     folder = Path(given.folder)
+    texts = {Path(name): _read(name) for name in given.page}
     runs = read_kept(folder)
     material = Material(folder, runs, settings(runs, "test"), settings(runs, "validation"))
-    sections = {name: _of(make, material) for name, make in SECTIONS.items()}
-    outdated = []
-    for name in given.page:
-        page = Path(name)
-        try:
-            text = page.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                name,
-                expected="a page with marked parts",
-                got=f"{type(error).__name__}: {error}",
-                remedy="Write the page first; only its marked parts are generated.",
-            ) from error
-        made, used = regenerate(page, text, sections)
-        if given.check:
-            outdated += [name] if made != text else []
-            continue
-        for one in used.values():
-            for picture, figure in one.figures.items():
-                (folder / "figures").mkdir(exist_ok=True)
-                figure.savefig(folder / "figures" / picture, dpi=110, metadata={"Software": None})
+    sections = {name: _once(make, material) for name, make in SECTIONS.items()}
+    made: dict[Path, str] = {}
+    drawn: dict[str, Figure] = {}
+    for page, text in texts.items():
+        made[page], used = regenerate(page, text, sections, folder / "figures")
+        for section in used.values():
+            drawn.update(section.figures)
+    if given.check:
+        _check(texts, made, [folder / "figures" / name for name in drawn])
+        return
+    (folder / "figures").mkdir(exist_ok=True)
+    for name, figure in drawn.items():
+        figure.savefig(folder / "figures" / name, dpi=110, metadata={"Software": None})
+    for page, text in made.items():
         with atomic_write(page) as file:
-            file.write(made)
+            file.write(text)
+
+
+def _check(texts: dict[Path, str], made: dict[Path, str], pictures: list[Path]) -> None:
+    """Exit with 1 and the names of pages that say something else, or of pictures not there."""
+    outdated = [str(page) for page, text in texts.items() if made[page] != text]
+    outdated += [str(picture) for picture in pictures if not picture.is_file()]
     if outdated:
         print(f"out of date: {', '.join(outdated)}", file=sys.stderr)
         sys.exit(1)
 
 
-def _of(make: Callable[[Material], Section], material: Material) -> Callable[[], Section]:
-    return lambda: make(material)
+def _read(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            name,
+            expected="a page with marked parts",
+            got=f"{type(error).__name__}: {error}",
+            remedy="Write the page first; only its marked parts are generated.",
+        ) from error
+
+
+def _once(make: Callable[[Material], Section], material: Material) -> Callable[[], Section]:
+    """A section made when it is first asked for; two pages may show it."""
+    return functools.cache(lambda: make(material))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,24 +1,19 @@
 """Question 2: the size of blocks at equal sparsity."""
 
-from asr.study.equal_width import rates_figure
-from asr.study.plan import WIDTH, is_reference, is_standard
+from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
 from asr.study.section import (
-    DIFFERENCE_HEADS,
-    RATE_HEADS,
     Compared,
     Material,
     Section,
     beside,
-    difference_cells,
+    comparison_figure,
+    comparison_table,
     nothing_yet,
     picture,
-    rate_cells,
     seeds_of,
     signed,
-    table,
-    verdict,
 )
-from asr.study.setting import Setting, the_one
+from asr.study.setting import Setting
 
 SPARSITY = 0.9
 MARGIN = 0.1
@@ -27,20 +22,22 @@ _PICTURE = "block_size.png"
 
 def section(material: Material) -> Section:
     """A row a block size at 90 %, from single weights to 32x32."""
-    found = [
+    found = grid(material.settings, REAL, EXPERIMENT)
+    sparse = [
         one
-        for one in material.settings
-        if is_standard(one) and one.hidden == WIDTH and one.is_at(SPARSITY)
+        for one in (found.equal_width if found else [])
+        if is_standard(one) and one.is_at(SPARSITY)
     ]
-    if len(found) < 2 or not any(map(is_reference, material.settings)):
-        return nothing_yet("block sizes", "python train.py -m +experiment=study_block")
-    dense = the_one(material.settings, "the dense model", is_reference)
-    rows = beside(dense, sorted(found, key=_size))
-    head = ["block", "zeros", *RATE_HEADS, *DIFFERENCE_HEADS, "within 10 %"]
+    if found is None or len(sparse) < 2:
+        return nothing_yet("second block size", "python train.py -m +experiment=study_block")
+    rows = beside(found.reference, sorted(sparse, key=_size))
+    columns = {"zeros": lambda one: f"{100 * one.sparsity:.1f} %"}
     return Section(
-        f"{_sentence(rows)}\n\n{table(head, list(map(_row, rows)))}\n"
+        f"{_sentence(rows)}\n\n"
+        + comparison_table(rows, _name, what="block", more=columns, margin=MARGIN)
+        + "\n"
         + picture(_PICTURE, "CER at 90 % by block size"),
-        {_PICTURE: rates_figure(rows, [_name(one.setting) for one in rows])},
+        {_PICTURE: comparison_figure(rows, _name)},
     )
 
 
@@ -55,22 +52,11 @@ def _name(setting: Setting) -> str:
     return "single weights" if _size(setting) == 1 else str(setting.block)
 
 
-def _row(one: Compared) -> list[str]:
-    setting = one.setting
-    return [
-        f"{_name(setting)}, {seeds_of(setting)}",
-        f"{100 * setting.sparsity:.1f} %",
-        *rate_cells(setting),
-        *difference_cells(one),
-        "" if one.comparison is None else verdict(one.comparison, MARGIN),
-    ]
-
-
 def _sentence(rows: list[Compared]) -> str:
-    first, last = rows[1], rows[-1]
-    assert first.comparison is not None
-    assert last.comparison is not None
-    return (
-        f"At 90 %, {_name(first.setting)} cost {signed(first.comparison.relative)} of CER relative "
-        f"to dense and {_name(last.setting)} blocks {signed(last.comparison.relative)}."
-    )
+    said = [
+        f"{_name(one.setting)} {signed(one.comparison.relative)}"
+        for one in rows[1:]
+        if one.comparison is not None
+    ]
+    least = seeds_of(*(one.setting for one in rows[1:]))
+    return f"CER at 90 % relative to dense ({least} at least): {', '.join(said)}."

@@ -25,7 +25,7 @@ def main() -> None:
             raise InputError(
                 str(run),
                 expected="a run that is done",
-                got=f"one that is {state}" if state else "a folder without status.json",
+                got=f"one that is {state}",
                 remedy="Finish it first: the same training command continues it.",
             )
         print(keep(run, into, measure_run(run)))
@@ -34,16 +34,18 @@ def main() -> None:
 
 
 def _runs(patterns: list[str]) -> list[Path]:
+    """Run folders; a sweep's own files lie among them."""
     runs: list[Path] = []
     for pattern in patterns:
-        if not (found := sorted(glob(pattern))):
+        matching = sorted(Path(path) for path in glob(pattern))
+        if not (found := [path for path in matching if (path / "status.json").is_file()]):
             raise InputError(
                 pattern,
                 expected="run folders",
-                got="nothing of this name",
+                got=f"{len(matching)} files or folders without status.json",
                 remedy="Runs are kept in runs/EXPERIMENT/RUN_KEY.",
             )
-        runs.extend(map(Path, found))
+        runs.extend(found)
     return runs
 
 

@@ -1,86 +1,67 @@
 """Question 1: dense against block-sparse at equal width."""
 
-from matplotlib.figure import Figure
-
-from asr.statistics.comparison import counts
-from asr.statistics.interval import error_rate_interval
-from asr.study import figures
-from asr.study.plan import REAL, WIDTH, is_reference, is_standard
+from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
 from asr.study.section import (
-    DIFFERENCE_HEADS,
-    RATE_HEADS,
     Compared,
     Material,
     Section,
     beside,
-    difference_cells,
+    comparison_figure,
+    comparison_table,
     nothing_yet,
     picture,
-    rate_cells,
     seeds_of,
     signed,
-    table,
     verdict,
 )
-from asr.study.setting import Setting, the_one
+from asr.study.setting import Setting
 
 MARGIN = 0.05
-_PICTURE = "equal_width.png"
+PICTURE = "equal_width.png"
+_SAID = {
+    "shown": "so it is within 5 % of dense",
+    "refuted": "so it is not within 5 % of dense",
+    "open": "which leaves open whether it is within 5 % of dense",
+}
 
 
 def section(material: Material) -> Section:
     """A row a sparsity in 16x16 blocks, and whether each is within 5 % of dense."""
-    found = [
-        one
-        for one in material.settings
-        if is_standard(one) and one.hidden == WIDTH and one.block == "16x16"
-    ]
-    if not found or not any(map(is_reference, material.settings)):
-        return nothing_yet("dense and sparse models", "python train.py -m +experiment=study_width")
-    dense = the_one(material.settings, f"the dense model on {REAL}", is_reference)
-    rows = beside(dense, sorted(found, key=lambda one: one.sparsity))
-    head = ["model", "weights not zero", *RATE_HEADS, *DIFFERENCE_HEADS, "within 5 %"]
-    text = "\n".join(map(_sentence, rows[1:])) + "\n\n" + table(head, list(map(_row, rows)))
+    rows = compared(material)
+    if rows is None:
+        return nothing_yet("sparse model of equal width", "python train.py +experiment=study_width")
+    columns = {"weights not zero": lambda one: f"{one.nonzero:,}"}
     return Section(
-        text + "\n" + picture(_PICTURE, "CER of dense and of 80, 90 and 95 % sparse models"),
-        {_PICTURE: rates_figure(rows, [_name(one.setting) for one in rows])},
+        "".join(map(_sentence, rows[1:]))
+        + "\n"
+        + comparison_table(rows, name, what="model", more=columns, margin=MARGIN)
+        + "\n"
+        + picture(PICTURE, "CER of the dense model and of sparse ones"),
+        {PICTURE: comparison_figure(rows, name)},
     )
 
 
-def rates_figure(rows: list[Compared], names: list[str]) -> Figure:
-    """The CER of each row with its interval and seeds."""
-    return figures.rates(
-        names,
-        [error_rate_interval(*counts(one.setting.system, "characters")) for one in rows],
-        [one.setting.rates for one in rows],
-        "CER on the test split, %, with 95 % intervals; ticks: seeds",
-    )
+def compared(material: Material) -> list[Compared] | None:
+    """Dense, then the sparsities in 16x16 in rising order."""
+    found = grid(material.settings, REAL, EXPERIMENT)
+    if found is None:
+        return None
+    sparse = [one for one in found.equal_width if is_standard(one) and one.block == "16x16"]
+    if not sparse:
+        return None
+    return beside(found.reference, sorted(sparse, key=lambda one: one.sparsity))
 
 
-def _row(one: Compared) -> list[str]:
-    within = "" if one.comparison is None else verdict(one.comparison, MARGIN)
-    setting = one.setting
-    return [
-        f"{_name(setting)}, {seeds_of(setting)}",
-        f"{setting.nonzero:,}",
-        *rate_cells(setting),
-        *difference_cells(one),
-        within,
-    ]
-
-
-def _name(setting: Setting) -> str:
+def name(setting: Setting) -> str:
+    """By its zeros."""
     return "dense" if setting.dense else f"{100 * setting.sparsity:.0f} % in {setting.block}"
 
 
 def _sentence(one: Compared) -> str:
     assert one.comparison is not None
-    said = {
-        "shown": "which shows it within 5 % of dense",
-        "refuted": "which refutes that it is within 5 % of dense",
-        "open": "which leaves open whether it is within 5 % of dense",
-    }[verdict(one.comparison, MARGIN)]
+    said = _SAID[verdict(one.comparison, MARGIN)]
+    whose = "" if len(one.setting.runs) > 1 else ", of this one training"
     return (
-        f"- **{_name(one.setting)}** ({seeds_of(one.setting)}): CER "
-        f"{signed(one.comparison.relative)} relative to dense, {said}."
+        f"- **{name(one.setting)}** ({seeds_of(one.setting)}): CER "
+        f"{signed(one.comparison.relative)} relative to dense, {said}{whose}.\n"
     )

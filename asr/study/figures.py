@@ -1,6 +1,7 @@
 """Pictures of the study, each of one kind of comparison."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 from asr.statistics.bootstrap import Interval
 
 _DENSE, _SPARSE = "#777777", "#0b6e99"
-_GREYS = (_DENSE, "#aaaaaa", "#cccccc")
-_BLUES = (_SPARSE, "#4f9dbd", "#97c7da")
+_GREYS = ("#555555", _DENSE, "#999999", "#b3b3b3", "#cccccc", "#e0e0e0")
+_BLUES = (_SPARSE, "#3d90b4", "#72b2cc", "#a9d2e2")
 
 
 def rates(
@@ -56,7 +57,7 @@ def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], axis: str
     figure = Figure(figsize=(8, 1.2 + 0.22 * len(groups) * len(series)), layout="constrained")
     axes = figure.subplots()
     height = 0.8 / len(series)
-    greys, blues = iter(_GREYS), iter(_BLUES)
+    greys, blues = cycle(_GREYS), cycle(_BLUES)
     for index, (name, values) in enumerate(series.items()):
         places = [row + (index - (len(series) - 1) / 2) * height for row in range(len(groups))]
         colour = next(greys if "dense" in name else blues)

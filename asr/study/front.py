@@ -1,45 +1,63 @@
 """The few lines that the front page takes from the study."""
 
 from asr.study.larger import name
-from asr.study.plan import in_grid, is_reference, is_standard
+from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
 from asr.study.section import (
-    DIFFERENCE_HEADS,
-    RATE_HEADS,
     Material,
     Section,
     beside,
-    difference_cells,
+    comparison_figure,
     nothing_yet,
+    picture,
     rate_cells,
     seeds_of,
+    signed,
     table,
 )
-from asr.study.setting import the_one
+from asr.study.setting import Setting
+
+_PICTURE = "front.png"
 
 
 def section(material: Material) -> Section:
     """Dense and block-sparse models of every width, with sizes."""
-    if not any(map(is_reference, material.settings)):
-        return nothing_yet("the grid", "python train.py -m +experiment=study_width")
-    dense = the_one(material.settings, "the dense model", is_reference)
+    found = grid(material.settings, REAL, EXPERIMENT)
     others = [
         one
-        for one in material.settings
-        if in_grid(one)
-        and one is not dense
-        and (one.dense or is_standard(one))
-        and one.block in (None, "16x16")
+        for one in ([*found.dense, *found.sparse] if found else [])
+        if one.dense or (is_standard(one) and one.block == "16x16")
     ]
-    rows = beside(dense, sorted(others, key=lambda one: (one.hidden, one.sparsity)))
-    head = ["model", "weights not zero", "file in fp16", *RATE_HEADS, *DIFFERENCE_HEADS]
-    cells = [
-        [
-            f"{name(one.setting)}, {seeds_of(one.setting)}",
-            f"{one.setting.nonzero:,}",
-            f"{one.setting.runs[0].weights.file_exported['fp16'] / 1e6:.2f} MB",
-            *rate_cells(one.setting),
-            *difference_cells(one),
-        ]
-        for one in rows
+    if found is None or len(others) < 2:
+        return nothing_yet("sparse model on real speech", "python train.py +experiment=study_width")
+    ordered = sorted(
+        (one for one in others if one is not found.reference),
+        key=lambda one: (one.hidden, one.sparsity),
+    )
+    rows = beside(found.reference, ordered)
+    head = [
+        "model",
+        "weights not zero",
+        "file in fp16",
+        "CER %",
+        "WER %",
+        "CER, relative to the first",
     ]
-    return Section(table(head, cells))
+    return Section(
+        table(
+            head,
+            [
+                _row(one.setting, signed(one.comparison.relative) if one.comparison else "")
+                for one in rows
+            ],
+        )
+        + "\n"
+        + picture(_PICTURE, "CER of dense and sparse models"),
+        {_PICTURE: comparison_figure(rows, name)},
+    )
+
+
+def _row(one: Setting, difference: str) -> list[str]:
+    cer, _, wer = rate_cells(one)
+    file = one.runs[0].weights.file_exported["fp16"]
+    size = f"{file / 1e6:.2f} MB"
+    return [f"{name(one)}, {seeds_of(one)}", f"{one.nonzero:,}", size, cer, wer, difference]

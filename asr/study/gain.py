@@ -6,46 +6,71 @@ from typing import Any
 from asr.errors import InputError
 from asr.study import figures
 from asr.study.larger import name
-from asr.study.plan import in_grid
+from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
 from asr.study.section import Material, Section, nothing_yet, picture, table
 from asr.study.setting import Setting
 
 _SIZES, _SPEED = "sizes.png", "speed.png"
 SPEED = "speed.json"  # of asr.inference.benchmark.trained_model, beside the kept runs
+_KINDS = ("fp32", "fp16", "int8")
 
 
 def sizes(material: Material) -> Section:
-    """Bytes of exported files, beside the same model stored densely."""
-    found = sorted(
-        (one for one in material.settings if in_grid(one) and not one.dense and one.block),
-        key=lambda one: (one.hidden, one.sparsity, one.block or "", one.method),
+    """Bytes of exported files, beside the same model stored densely; of the first seed."""
+    found = grid(material.settings, REAL, EXPERIMENT)
+    shown = sorted(
+        (one for one in (found.sparse if found else []) if is_standard(one)),
+        key=lambda one: (one.hidden, one.sparsity, one.block or ""),
     )
-    if not found:
-        return nothing_yet("sparse models", "python train.py -m +experiment=study_width")
-    head = ["model", "block", "pruned matrices", "fp32 file", "fp16 file", "int8 file"]
-    head += ["fp16 file beside dense fp32"]
-    shown = [one for one in found if one.method == "gradual_block"]
-    names = [f"{name(one)}, {one.block}" for one in shown]
+    if not shown:
+        return nothing_yet("sparse model", "python train.py -m +experiment=study_width")
     weights = [one.runs[0].weights for one in shown]
     series = {"dense fp32": [one.file_dense["fp32"] / 1e6 for one in weights]}
-    for kind in ("fp32", "fp16", "int8"):
+    for kind in _KINDS:
         series[f"exported {kind}"] = [one.file_exported[kind] / 1e6 for one in weights]
-    figure = figures.bars(names, series, "size of the whole model, MB")
+    figure = figures.bars(
+        [f"{name(one)}, {one.block}" for one in shown], series, "size of the whole model, MB"
+    )
+    head = ["model", "block", "recurrent matrices, fp32"]
+    head += [f"dense {kind}" for kind in _KINDS] + [f"exported {kind}" for kind in _KINDS]
+    head += ["exported fp16 to dense fp32"]
     return Section(
-        table(head, list(map(_size, shown))) + "\n" + picture(_SIZES, "sizes of models"),
+        f"{_sentence(shown)}\n\n{table(head, list(map(_size, shown)))}\n"
+        + picture(_SIZES, "sizes of models"),
         {_SIZES: figure},
     )
 
 
+def _sentence(shown: list[Setting]) -> str:
+    at = [one for one in shown if one.is_at(0.9)] or shown
+    shares = [100 * _share(one) for one in at]
+    files = [_smaller(one) for one in at]
+    return (
+        f"At {100 * at[0].sparsity:.0f} %, recurrent matrices in fp32 take {min(shares):.1f} to "
+        f"{max(shares):.1f} % of their dense bytes, indices included, and whole models in fp16 "
+        f"1/{max(files):.1f} to 1/{min(files):.1f} of the dense fp32 file."
+    )
+
+
+def _share(one: Setting) -> float:
+    weights = one.runs[0].weights
+    return weights.recurrent_exported["fp32"] / weights.recurrent_dense
+
+
+def _smaller(one: Setting) -> float:
+    weights = one.runs[0].weights
+    return weights.file_dense["fp32"] / weights.file_exported["fp16"]
+
+
 def _size(one: Setting) -> list[str]:
     weights = one.runs[0].weights
-    dense = weights.file_dense["fp32"]
     return [
         name(one),
         str(one.block),
-        f"{100 * weights.pruned_exported['fp32'] / weights.pruned_dense:.1f} % of dense fp32",
-        *(f"{weights.file_exported[kind] / 1e6:.2f} MB" for kind in ("fp32", "fp16", "int8")),
-        f"1/{dense / weights.file_exported['fp16']:.1f} of {dense / 1e6:.2f} MB",
+        f"{100 * _share(one):.1f} % of dense",
+        *(f"{weights.file_dense[kind] / 1e6:.2f} MB" for kind in _KINDS),
+        *(f"{weights.file_exported[kind] / 1e6:.2f} MB" for kind in _KINDS),
+        f"1/{_smaller(one):.1f}",
     ]
 
 
@@ -53,41 +78,61 @@ def speed(material: Material) -> Section:
     """Real-time factors as measured once by the benchmark."""
     path = material.folder / SPEED
     if not path.is_file():
-        return nothing_yet("speed", "python -m asr.inference.benchmark.trained_model --help")
+        return nothing_yet(
+            "measured speed",
+            "python -m asr.inference.benchmark.trained_model SPARSE_RUN --dense DENSE_RUN "
+            f"--manifest MANIFEST --json {path}",
+        )
     try:
         measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        rows = [_speed(row) for row in measured["rows"]]
-        machine = measured["machine"]["cpu"]
-    except (ValueError, KeyError, TypeError) as error:
+        rows = [cells for row in measured["rows"] for cells in _speed(row, measured["cer"])]
+        runs = " and ".join(f"{one['run_key']} ({one['what']})" for one in measured["runs"])
+        said = f"Runs {runs}, on {measured['machine']['cpu']}; {_fastest(measured['rows'])}"
+        contestants = list(measured["rows"][0]["rtf"])
+        figure = figures.bars(
+            [f"{row['threads']} thread(s), {row['batch']} at a time" for row in measured["rows"]],
+            {each: [row["rtf"][each] for row in measured["rows"]] for each in contestants},
+            "real-time factor, audio to text",
+        )
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise InputError(
             str(path),
             expected="rows of asr.inference.benchmark.trained_model",
             got=f"{type(error).__name__}: {error}",
             remedy="Measure again.",
         ) from error
-    head = [
-        "threads",
-        "utterances at a time",
-        "contestant",
-        "real-time factor",
-        "dense fp32 / this",
-    ]
-    contestants = list(measured["rows"][0]["rtf"])
-    figure = figures.bars(
-        [f"{row['threads']} thread(s), {row['batch']} at a time" for row in measured["rows"]],
-        {each: [row["rtf"][each] for row in measured["rows"]] for each in contestants},
-        "real-time factor, audio to text",
-    )
+    head = ["threads", "at a time", "contestant", "CER %", "real-time factor"]
+    head += ["torch dense fp32 / this", "fastest dense library / this"]
     return Section(
-        f"On {machine}:\n\n{table(head, [cells for row in rows for cells in row])}\n"
-        + picture(_SPEED, "real-time factors"),
-        {_SPEED: figure},
+        f"{said}\n\n{table(head, rows)}\n" + picture(_SPEED, "real-time factors"), {_SPEED: figure}
     )
 
 
-def _speed(row: dict[str, Any]) -> list[list[str]]:
-    own = [str(row["threads"]), str(row["batch"])]
+def _fastest(rows: list[dict[str, Any]]) -> str:
+    """How much faster the fastest of ours is than torch, than libraries, than itself dense."""
+    row = rows[0]
+    rtf = row["rtf"]
+    ours = min((one for one in rtf if one.startswith("ours sparse")), key=lambda one: rtf[one])
+    own = min(rtf[one] for one in rtf if one.startswith("ours dense"))
+    return (
+        f"{row['threads']} thread, {row['batch']} at a time: {ours} takes "
+        f"1/{row['speedup'][ours]:.1f} of torch's time, "
+        f"1/{row['speedup_vs_best'][ours]:.1f} of the fastest dense library's, and "
+        f"1/{own / rtf[ours]:.1f} of this runtime's for the dense model: only the last is "
+        "sparsity's doing alone."
+    )
+
+
+def _speed(row: dict[str, Any], cer: dict[str, float]) -> list[list[str]]:
     return [
-        [*own, contestant, f"{rtf:.5f}", f"{row['speedup'][contestant]:.1f}x"]
+        [
+            str(row["threads"]),
+            str(row["batch"]),
+            contestant,
+            f"{100 * cer[contestant]:.1f}" if contestant in cer else "",
+            f"{rtf:.5f}",
+            f"{row['speedup'][contestant]:.1f}x",
+            f"{row['speedup_vs_best'][contestant]:.1f}x",
+        ]
         for contestant, rtf in row["rtf"].items()
     ]

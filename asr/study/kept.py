@@ -17,16 +17,15 @@ WEIGHTS = "weights.json"
 CONFIG = "config.yaml"
 METRICS = "metrics.csv"
 WORDS = "words_{corpus}.json"
+GREEDY = "greedy"  # the decoder that models are compared by
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixZeros:
-    """Zeros of one gate of one matrix of a recurrent layer, counted from the weights."""
+    """Zeros of one gate of one matrix, or of one without gates, counted from the weights."""
 
-    layer: int
-    direction: str  # forwards or backwards
-    matrix: str  # input or recurrent
-    gate: str
+    matrix: str  # as in "layer 1 forwards, recurrent"
+    gate: str  # "all" without gates
     weights: int
     zeros: int
     dead_rows: int  # outputs that no input reaches
@@ -34,15 +33,15 @@ class MatrixZeros:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A trained model's size, and where its zeros are; sizes in bytes."""
+    """A trained model's size, and where its zeros are; sizes in bytes, by weight type."""
 
     training_seconds: float  # on the clock, of all parts of a run that was interrupted
     epochs: int
-    zeros: list[MatrixZeros]
-    pruned_dense: int  # the pruned matrices in dense fp32
-    pruned_exported: dict[str, int]  # the same in blocks with their indices, by weight type
-    file_dense: dict[str, int]  # the whole model stored densely, by weight type
-    file_exported: dict[str, int]  # the exported file, by weight type
+    zeros: list[MatrixZeros]  # of all that the papers prune, pruned or not
+    recurrent_dense: int  # those matrices in dense fp32
+    recurrent_exported: dict[str, int]  # the same as exported, indices included
+    file_dense: dict[str, int]  # the whole model stored densely
+    file_exported: dict[str, int]  # the exported file
 
 
 @dataclass(frozen=True)
@@ -60,27 +59,41 @@ def keep(run: Path, into: Path, weights: Weights) -> Path:
     """Copy what is kept of a finished, scored run to `into/<experiment>/<run key>`.
 
     Raises:
-        InputError: it is not finished or was not scored.
+        InputError: it was not scored by greedy decoding, or a file of it is missing.
     """
     scored = sorted(run.glob(f"eval/*/{RESULT}"))
-    if not scored:
+    if not any(read_result(path).decoder == GREEDY for path in scored):
         raise InputError(
             str(run),
-            expected=f"a run that was scored, with eval/*/{RESULT}",
-            got="none",
+            expected="a run that was scored by greedy decoding",
+            got=", ".join(path.parent.name for path in scored) or f"no eval/*/{RESULT}",
             remedy="Score it first: python evaluate.py 'runs=[RUN]'.",
         )
     out = into / run.parent.name / run.name
-    for result in scored:
-        folder = out / "eval" / result.parent.name
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (RESULT, HYPOTHESES):
-            shutil.copyfile(result.parent / name, folder / name)
-    shutil.copyfile(run / CONFIG, out / CONFIG)
-    _keep_validations(run / METRICS, out / METRICS)
-    with atomic_write(out / WEIGHTS) as file:
-        json.dump(asdict(weights), file, indent=1)
-        file.write("\n")
+    making = out.parent / f".{run.name}.tmp"
+    shutil.rmtree(making, ignore_errors=True)
+    try:
+        for result in scored:
+            folder = making / "eval" / result.parent.name
+            folder.mkdir(parents=True)
+            for name in (RESULT, HYPOTHESES):
+                shutil.copyfile(result.parent / name, folder / name)
+        shutil.copyfile(run / CONFIG, making / CONFIG)
+        _keep_validations(run / METRICS, making / METRICS)
+        with atomic_write(making / WEIGHTS) as file:
+            json.dump(asdict(weights), file, indent=1)
+            file.write("\n")
+        shutil.rmtree(out, ignore_errors=True)
+        making.rename(out)
+    except FileNotFoundError as error:
+        raise InputError(
+            str(run),
+            expected=f"{CONFIG}, {METRICS} and eval/*/{HYPOTHESES}",
+            got=f"no {error.filename}",
+            remedy="Keep a whole run folder, as train.py and evaluate.py left it.",
+        ) from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
     return out
 
 
@@ -125,11 +138,20 @@ def _read(folder: Path) -> Kept:
             got=f"{type(error).__name__}: {error}",
             remedy="Keep the run again.",
         ) from error
-    found = {path.parent: read_result(path) for path in sorted(folder.glob(f"eval/*/{RESULT}"))}
-    # What a model alone does: a language model is another question.
-    greedy = {path: result for path, result in found.items() if result.decoder == "greedy"}
-    scored = {result.split: path for path, result in greedy.items()}
-    results = {result.split: result for result in greedy.values()}
+    scored: dict[str, Path] = {}
+    results: dict[str, Result] = {}
+    for path in sorted(folder.glob(f"eval/*/{RESULT}")):
+        result = read_result(path)
+        if result.decoder != GREEDY:
+            continue  # a language model is another question
+        if result.split in scored:
+            raise InputError(
+                str(folder),
+                expected=f"one result of greedy decoding on the split {result.split}",
+                got=f"{scored[result.split].name} and {path.parent.name}",
+                remedy="Leave the corpus in eval/ that this study is about.",
+            )
+        scored[result.split], results[result.split] = path.parent, result
     return Kept(folder, config, weights, scored, results)
 
 
@@ -138,5 +160,13 @@ def read_words(folder: str | Path, corpus: str) -> dict[str, int] | None:
     path = Path(folder) / WORDS.format(corpus=corpus)
     if not path.is_file():
         return None
-    words: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        words: dict[str, int] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            str(path),
+            expected="a count of each word",
+            got=f"{type(error).__name__}: {error}",
+            remedy="Keep the runs again, with --train.",
+        ) from error
     return words

@@ -1,14 +1,13 @@
 """Question 4: a large sparse model against a small dense one, and against its own dense parent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from asr.statistics.comparison import Comparison, compare, counts
-from asr.statistics.interval import error_rate_interval
+from asr.statistics.comparison import Comparison, compare, holm
 from asr.study import figures
-from asr.study.plan import in_grid, is_standard
+from asr.study.plan import EXPERIMENT, REAL, Grid, grid, is_standard
 from asr.study.section import (
-    RATE_HEADS,
     Material,
     Section,
     nothing_yet,
@@ -22,8 +21,9 @@ from asr.study.section import (
 )
 from asr.study.setting import Setting
 
-NEAR = 0.1  # weights this close, relatively, count as equally many
+NEAR = 0.1  # models whose weights differ by less, relatively, count as equally large
 TIMES = (1.5, 2.0)  # as wide as the dense model it is to replace
+QUARTER = 0.25  # of the recurrent weights, at most, it is to have
 _PICTURE = "larger.png"
 
 
@@ -45,79 +45,88 @@ class _Pair:
 
 def section(material: Material) -> Section:
     """All widths and sparsities by weights, and three kinds of pairs among them."""
-    dense = sorted(
-        (one for one in material.settings if in_grid(one) and one.dense), key=lambda one: one.hidden
-    )
+    found = grid(material.settings, REAL, EXPERIMENT)
     sparse = sorted(
-        (one for one in material.settings if is_standard(one) and one.block == "16x16"),
+        (one for one in (found.sparse if found else []) if is_standard(one) and _usual_block(one)),
         key=lambda one: (one.hidden, one.sparsity),
     )
-    if len(dense) < 2 or not sparse:
-        return nothing_yet("several widths", "python train.py -m +experiment=study_larger")
-    pairs = [pair for one in sparse for pair in _pairs(one, dense)]
-    head = ["model", "recurrent weights not zero", *RATE_HEADS]
-    models = table(head, [_row(one) for one in [*dense, *sparse]])
-    head = ["sparse", "beside", "recurrent weights", "CER, relative", "p", "at or below"]
+    if found is None or len(found.dense) < 2 or not sparse:
+        return nothing_yet("second width", "python train.py -m +experiment=study_larger")
+    models = table(
+        ["model", "weights not zero", "of these recurrent", "CER %", "of each seed", "WER %"],
+        [_row(one) for one in [*found.dense, *sparse]],
+    )
+    pairs = [pair for one in sparse for pair in _pairs(one, found)]
+    adjusted = holm([pair.comparison.p for pair in pairs])
+    compared = table(
+        ["sparse", "beside", "recurrent weights", "CER, relative", "p", "at or below"],
+        [_row_of_pair(pair, p) for pair, p in zip(pairs, adjusted, strict=True)],
+    )
     points = {
-        "dense": [_point(one) for one in dense],
+        "dense": [_point(one) for one in found.dense],
         "90 % in 16x16": [_point(one) for one in sparse if one.is_at(0.9)],
         "95 % in 16x16": [_point(one) for one in sparse if one.is_at(0.95)],
     }
     figure = figures.over_size(points, "recurrent weights that are not zero", "CER, %, test split")
     return Section(
-        f"{_sentences(pairs)}\n{models}\n{table(head, list(map(_row_of_pair, pairs)))}\n"
+        f"{_sentences(pairs)}\n{models}\n{compared}\n"
         + picture(_PICTURE, "CER over the number of weights, dense and sparse"),
         {_PICTURE: figure},
     )
 
 
-def _pairs(one: Setting, dense: list[Setting]) -> list[_Pair]:
+def _usual_block(one: Setting) -> bool:
+    return one.block == "16x16"
+
+
+def _pairs(one: Setting, found: Grid) -> list[_Pair]:
     """What a sparse model is measured against: as many weights, its parent, narrower ones."""
-    found = []
-    for other in dense:
+    pairs = []
+    parent = found.parent(one)
+    for other in found.dense:
         wider = one.hidden / other.hidden
-        if _equal(one, other):
-            found.append(_Pair(one, "as many weights", other))
-        elif wider == 1:
-            found.append(_Pair(one, "its dense parent", other))
+        if abs(other.nonzero / one.nonzero - 1) < NEAR:
+            pairs.append(_Pair(one, "as many weights", other))
+        elif other is parent:
+            pairs.append(_Pair(one, "its dense parent", other))
         elif wider in TIMES:
-            found.append(_Pair(one, f"{wider:g} times as narrow", other))
-    return found
-
-
-def _equal(one: Setting, other: Setting) -> bool:
-    return abs(other.recurrent_nonzero / one.recurrent_nonzero - 1) < NEAR
+            pairs.append(_Pair(one, f"{wider:g} times as narrow", other))
+    return pairs
 
 
 def _row(one: Setting) -> list[str]:
-    return [f"{name(one)}, {seeds_of(one)}", f"{one.recurrent_nonzero:,}", *rate_cells(one)]
+    sizes = [f"{one.nonzero:,}", f"{one.recurrent_nonzero:,}"]
+    return [f"{name(one)}, {seeds_of(one)}", *sizes, *rate_cells(one)]
 
 
-def _row_of_pair(pair: _Pair) -> list[str]:
+def _row_of_pair(pair: _Pair, p: float) -> list[str]:
     compared = pair.comparison
     return [
         name(pair.sparse),
         f"{pair.kind}, {name(pair.dense)}",
         f"{pair.weights:.2f} times",
         signed(compared.relative),
-        p_value(compared.p),
+        p_value(p),
         verdict(compared, 0.0),
     ]
 
 
-def _sentences(pairs: list[_Pair]) -> str:
-    """One for each pair but those of a model and its own parent."""
-    return "".join(
-        f"- **{name(pair.sparse)}** beside {name(pair.dense)} ({pair.kind}): {pair.weights:.2f} "
-        f"times the recurrent weights, CER {signed(pair.comparison.relative)}.\n"
-        for pair in pairs
-        if pair.kind != "its dense parent"
-    )
+def _sentences(pairs: Sequence[_Pair]) -> str:
+    """One for each pair: at or below, and with how many weights."""
+    said = []
+    for pair in pairs:
+        quarter = f" ({'at most' if pair.weights <= QUARTER else 'more than'} a quarter)"
+        said.append(
+            f"- **{name(pair.sparse)}** beside {name(pair.dense)} ({pair.kind}, "
+            f"{seeds_of(pair.sparse, pair.dense)} at least): CER "
+            f"{signed(pair.comparison.relative)} with {pair.weights:.2f} times the recurrent "
+            f"weights{quarter}; that it is at or below is {verdict(pair.comparison, 0.0)}.\n"
+        )
+    return "".join(said)
 
 
 def _point(one: Setting) -> tuple[float, float, str]:
-    rate = error_rate_interval(*counts(one.system, "characters")).estimate
-    return float(one.recurrent_nonzero), rate, str(one.hidden)
+    return float(one.recurrent_nonzero), one.cer, str(one.hidden)
 
 
 def name(one: Setting) -> str:

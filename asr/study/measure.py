@@ -1,5 +1,6 @@
 """What a trained model's weights say: where the zeros are, and what is saved on disk."""
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,18 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from asr.checkpoint import TrainedModel, load_trained
+from asr.inference.block_sparse_matrix import BlockSparseMatrix
 from asr.inference.export import WEIGHTS, rounded
 from asr.inference.folding import folded
+from asr.inference.model import Model
 from asr.inference.model_file import model_bytes
-from asr.inference.size import file_size, matrix_sizes
+from asr.inference.size import file_size
 from asr.inference.source_run import provenance
-from asr.sparsity.selection import Selection
+from asr.sparsity.selection import Selection, weight_type
 from asr.sparsity.zeros import zeros_by_matrix
 from asr.study.kept import MatrixZeros, Weights
 from asr.training.run_folder import read_status
 
-_PLACE = re.compile(r"layers\.(\d+)\.(left_to_right|right_to_left)\.weight_(ih|hh)_l0$")
-_DIRECTIONS = {"left_to_right": "forwards", "right_to_left": "backwards"}
+_PLACE = re.compile(r"layers\.(\d+)\.(left_to_right|right_to_left|shared)\.weight_(ih|hh)_l0$")
+_WAYS = {"left_to_right": " forwards", "right_to_left": " backwards", "shared": ""}
 _MATRICES = {"ih": "input", "hh": "recurrent"}
 
 
@@ -34,20 +37,24 @@ def measure_run(run: Path) -> Weights:
         kind: rounded(folded(trained, provenance(run, trained, kind)), kind) for kind in WEIGHTS
     }
     files = {kind: file_size(model, len(model_bytes(model))) for kind, model in exports.items()}
-    matrices = {kind: matrix_sizes(model) for kind, model in exports.items()}
     whole = files["fp32"]
     return Weights(
         training_seconds=_seconds(status),
         epochs=int(status.get("epoch", 0)),
         zeros=zeros_by_gate(trained),
-        pruned_dense=sum(matrix.dense for matrix in matrices["fp32"]),
-        pruned_exported={
-            kind: sum(matrix.weights + matrix.index for matrix in found)
-            for kind, found in matrices.items()
+        recurrent_dense=sum(4 * math.prod(m.shape) for m in _prunable(exports["fp32"])),
+        recurrent_exported={
+            kind: sum(m.weight_bytes + m.index_bytes for m in _prunable(model))
+            for kind, model in exports.items()
         },
         file_dense={"fp32": whole.dense_fp32, "fp16": whole.dense_fp16, "int8": whole.dense_int8},
         file_exported={kind: size.file for kind, size in files.items()},
     )
+
+
+def _prunable(model: Model) -> list[BlockSparseMatrix]:
+    """All matrices but the output layer's."""
+    return [matrix for name, matrix in model.matrices() if name != "output"]
 
 
 def _seconds(status: Mapping[str, Any]) -> float:
@@ -59,24 +66,26 @@ def _seconds(status: Mapping[str, Any]) -> float:
 
 
 def zeros_by_gate(trained: TrainedModel) -> list[MatrixZeros]:
-    """Of each gate of each recurrent layer's matrices, pruned or not, apart or together."""
+    """Of each gate of each matrix that the papers prune, pruned here or not."""
     weights = dict(trained.model.named_parameters())
-    parts = Selection([_PLACE.pattern], "separate", False).parts(weights)
-    found = []
-    for label, zeros in zeros_by_matrix(weights, parts).items():
-        name, _, gate = label.partition("/")
-        place = _PLACE.search(name)
-        if gate and place:
-            layer, direction, matrix = place.groups()
-            found.append(
-                MatrixZeros(
-                    layer=int(layer) + 1,
-                    direction=_DIRECTIONS[direction],
-                    matrix=_MATRICES[matrix],
-                    gate=gate,
-                    weights=zeros.weights,
-                    zeros=zeros.zeros,
-                    dead_rows=zeros.dead_rows,
-                )
-            )
-    return found
+    chosen = [name for name in weights if weight_type(name) != "other"]
+    parts = Selection([f"^{re.escape(name)}$" for name in chosen], "separate", False).parts(weights)
+    found = zeros_by_matrix(weights, parts)
+    return [
+        MatrixZeros(
+            matrix=_matrix(part.weight),
+            gate=part.label.removeprefix(part.weight).removeprefix("/") or "all",
+            weights=found[part.label].weights,
+            zeros=found[part.label].zeros,
+            dead_rows=found[part.label].dead_rows,
+        )
+        for part in parts
+    ]
+
+
+def _matrix(name: str) -> str:
+    """A parameter's name in words."""
+    if place := _PLACE.search(name):
+        layer, way, kind = place.groups()
+        return f"layer {int(layer) + 1}{_WAYS[way]}, {_MATRICES[kind]}"
+    return name.removesuffix(".linear.weight")

@@ -2,26 +2,21 @@
 
 from collections.abc import Sequence
 
-from asr.study.equal_width import rates_figure
-from asr.study.plan import CHEAP, WIDTH, in_grid, is_reference
+from asr.statistics.comparison import compare
+from asr.study.plan import CHEAP, EXPERIMENT, METHODS, REAL, Grid, grid
 from asr.study.section import (
-    DIFFERENCE_HEADS,
-    RATE_HEADS,
     Compared,
     Material,
     Section,
     beside,
-    difference_cells,
+    comparison_figure,
+    comparison_table,
     nothing_yet,
     picture,
-    rate_cells,
-    seeds_of,
     signed,
-    table,
 )
-from asr.study.setting import Setting, the_one
+from asr.study.setting import NEAR, Setting
 
-EXPERIMENT = "study_method"  # on the cheap corpus
 SPARSITY = 0.9
 _PICTURE = "method.png"
 _NAMES = {
@@ -35,56 +30,52 @@ _NAMES = {
 
 
 def section(material: Material) -> Section:
-    """Every method on the cheap corpus, the best on real speech too."""
-    cheap = [
-        one
-        for one in material.settings
-        if one.corpus == CHEAP and one.system.results[0].experiment == EXPERIMENT
-    ]
-    if not any(one.dense for one in cheap):
-        return nothing_yet("methods", "python train.py -m +experiment=study_method")
-    dense = the_one(cheap, f"the dense model on {CHEAP}", lambda one: one.dense)
-    near = [one for one in cheap if not one.dense and one.is_at(SPARSITY)]
-    missed = [one for one in cheap if not one.dense and not one.is_at(SPARSITY)]
-    rows = beside(dense, sorted(near, key=lambda one: sum(one.rates) / len(one.rates)))
-    text = _sentence(rows, CHEAP) + "\n\n" + _table(rows)
+    """Every method on the cheap corpus, those that are on real speech there too."""
+    found = grid(material.settings, CHEAP, METHODS)
+    if found is None or not found.equal_width:
+        return nothing_yet("second method", "python train.py -m +experiment=study_method")
+    near, missed = _apart(found)
+    chosen_by = {one.group_key: one.cer for one in material.tuned}
+    near.sort(key=lambda one: chosen_by.get(one.group_key, one.cer))
+    rows = beside(found.reference, near)
+    text = f"{_sentence(near, chosen_by)}\n\n{_table(rows, chosen_by)}"
     if missed:
         landed = ", ".join(f"{name(one)} {100 * one.sparsity:.1f} %" for one in missed)
         text += f"\nNot compared, since they landed elsewhere: {landed}.\n"
-    text += "\n" + picture(_PICTURE, "CER at 90 % by method, synthetic speech")
     return Section(
-        text + _on_real(material),
-        {_PICTURE: rates_figure(rows, [name(one.setting) for one in rows])},
+        f"{text}\n{picture(_PICTURE, 'CER at 90 % by method, synthetic speech')}\n"
+        + _on_real(material),
+        {_PICTURE: comparison_figure(rows, name)},
     )
+
+
+def _apart(found: Grid) -> tuple[list[Setting], list[Setting]]:
+    """Sparse settings that are at 90 %, and those that are not."""
+    near = [one for one in found.equal_width if one.is_at(SPARSITY)]
+    return near, [one for one in found.equal_width if not one.is_at(SPARSITY)]
 
 
 def _on_real(material: Material) -> str:
-    found = [
-        one
-        for one in material.settings
-        if in_grid(one) and one.hidden == WIDTH and one.is_at(SPARSITY) and one.block == "16x16"
-    ]
-    if len({name(one) for one in found}) < 2 or not any(map(is_reference, material.settings)):
-        return "\nOn real speech no second method is kept yet.\n"
-    dense = the_one(material.settings, "the dense model", is_reference)
-    rows = beside(dense, sorted(found, key=lambda one: sum(one.rates) / len(one.rates)))
-    return f"\nOn real speech:\n\n{_table(rows)}"
+    found = grid(material.settings, REAL, EXPERIMENT)
+    near = [one for one in _apart(found)[0] if one.block == "16x16"] if found else []
+    if found is None or len({name(one) for one in near}) < 2:
+        return "On real speech there is no second method yet.\n"
+    chosen_by = {one.group_key: one.cer for one in material.tuned}
+    near.sort(key=lambda one: chosen_by.get(one.group_key, one.cer))
+    return f"On real speech, in 16x16:\n\n{_table(beside(found.reference, near), chosen_by)}"
 
 
-def _table(rows: Sequence[Compared]) -> str:
-    head = ["method", "zeros", *RATE_HEADS, *DIFFERENCE_HEADS]
-    return table(
-        head,
-        [
-            [
-                f"{name(one.setting)}, {seeds_of(one.setting)}",
-                f"{100 * one.setting.sparsity:.1f} %",
-                *rate_cells(one.setting),
-                *difference_cells(one),
-            ]
-            for one in rows
-        ],
-    )
+def _table(rows: Sequence[Compared], chosen_by: dict[str, float]) -> str:
+    def validation(one: Setting) -> str:
+        rate = chosen_by.get(one.group_key)
+        return "" if rate is None else f"{100 * rate:.1f}"
+
+    columns = {
+        "block": lambda one: one.block or "",
+        "zeros": lambda one: f"{100 * one.sparsity:.1f} %",
+        "validation CER %": validation,
+    }
+    return comparison_table(rows, name, what="method", more=columns)
 
 
 def name(setting: Setting) -> str:
@@ -102,14 +93,17 @@ def name(setting: Setting) -> str:
     return ", ".join(said)
 
 
-def _sentence(rows: Sequence[Compared], corpus: str) -> str:
-    if len(rows) < 2:
-        return f"On {corpus} speech only the dense model is kept yet."
-    best, worst = rows[1], rows[-1]
-    assert best.comparison is not None
-    assert worst.comparison is not None
+def _sentence(near: Sequence[Setting], chosen_by: dict[str, float]) -> str:
+    """The best by validation, if the test split tells it from the second."""
+    low, high = 100 * (SPARSITY - NEAR), 100 * (SPARSITY + NEAR)
+    within = f"Settings from {low:.1f} to {high:.1f} % zeros count as 90 %."
+    if len(near) < 2:
+        return within
+    first, second = near[:2]
+    gap = compare(first.system, second.system, unit="characters").relative
+    chosen = "by the validation split" if first.group_key in chosen_by else "by the test split"
+    told = "more" if gap.low > 0 else "which does not tell the two apart"
     return (
-        f"On {corpus} speech, {name(best.setting)} costs least, {signed(best.comparison.relative)} "
-        f"of CER relative to dense, and {name(worst.setting)} most, "
-        f"{signed(worst.comparison.relative)}."
+        f"Ordered {chosen}, {name(first)} comes first; {name(second)} has {signed(gap)} of its CER "
+        f"on the test split, {told}. {within}"
     )

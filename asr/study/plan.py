@@ -1,28 +1,77 @@
 """What the study compares: which kept runs are whose, by their settings alone."""
 
-from asr.study.setting import Setting
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asr.errors import InputError
+from asr.study.setting import Setting, the_one
 
 REAL = "amazon_queen"  # the corpus that questions are answered on
 CHEAP = "synthetic"  # that methods are compared on first
 WIDTH = 256  # units of each direction of the models that are pruned at equal width
-EXPERIMENT = "study"  # runs of the grid; tuning has experiments of its own
-STANDARD = {"score": "l2", "regrow": 0.0}  # of gradual pruning, where it is not in question
+EXPERIMENT = "study"  # runs of the grid on real speech
+METHODS = "study_method"  # those on the cheap corpus
+STANDARD = {"score": "l2", "regrow": 0.0, "exceptions": [], "start": None, "end": 0.5}
 
 
-def in_grid(setting: Setting) -> bool:
-    """Whether it belongs to the grid on real speech."""
-    return setting.corpus == REAL and setting.system.results[0].experiment == EXPERIMENT
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The settings of one experiment, and the dense one that its width is compared with."""
+
+    reference: Setting
+    dense: Sequence[Setting]  # of all widths, the reference among them
+    sparse: Sequence[Setting]
+
+    def parent(self, one: Setting) -> Setting | None:
+        """The dense setting with which a sparse one shares all but its pruning."""
+        return next((other for other in self.dense if other.group_key == one.baseline_key), None)
+
+    @property
+    def equal_width(self) -> list[Setting]:
+        """Sparse models whose dense parent is the reference."""
+        return [one for one in self.sparse if one.baseline_key == self.reference.group_key]
 
 
-def is_reference(setting: Setting) -> bool:
-    """The dense model that others are compared with."""
-    return in_grid(setting) and setting.dense and setting.hidden == WIDTH
+def grid(settings: Sequence[Setting], corpus: str, experiment: str) -> Grid | None:
+    """The runs of an experiment, with their dense parents wherever those were trained.
+
+    None where no dense model of the reference's width is there yet.
+
+    Raises:
+        InputError: several dense models could be the reference.
+    """
+    own = [one for one in settings if one.corpus == corpus]
+    keys = {
+        key
+        for one in own
+        if experiment in one.experiments
+        for key in (one.group_key, one.baseline_key)
+    }
+    members = [one for one in own if one.group_key in keys]
+    dense = [one for one in members if one.dense]
+    if not any(one.hidden == WIDTH for one in dense):
+        return None
+    reference = the_one(
+        dense, f"dense models of {WIDTH} units in {experiment}", lambda one: one.hidden == WIDTH
+    )
+    sparse = [one for one in members if not one.dense]
+    for one in sparse:
+        if one.hidden == WIDTH and one.baseline_key != reference.group_key:
+            raise InputError(
+                one.system.name,
+                expected=f"the recipe of {reference.system.name}, but for its pruning",
+                got=f"one whose dense parent would be {one.baseline_key}",
+                remedy="Train both by one recipe, or keep this run in an experiment of its own.",
+            )
+    return Grid(reference, sorted(dense, key=lambda one: one.hidden), sparse)
 
 
 def is_standard(setting: Setting) -> bool:
     """Pruned gradually, as in every question but that of the method."""
+    pruning = setting.pruning
     return (
-        in_grid(setting)
-        and setting.method == "gradual_block"
-        and all(setting.pruning[key] == value for key, value in STANDARD.items())
+        setting.method == "gradual_block"
+        and pruning["select"]["gates"] == "separate"
+        and not pruning["select"]["keep_diagonal"]
+        and all(pruning[key] == value for key, value in STANDARD.items())
     )

@@ -1,17 +1,20 @@
 """A part of the page, and how its numbers and comparisons are written."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from asr.statistics.bootstrap import Interval
-from asr.statistics.comparison import Comparison, compare, counts, holm
+from asr.statistics.comparison import ALPHA, Comparison, compare, counts, holm
 from asr.statistics.interval import error_rate_interval
+from asr.study import figures
 from asr.study.kept import Kept
 from asr.study.setting import Setting
+
+FIGURES = "figures:"  # where pictures are, until it is known which page shows them
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class Material:
 
     folder: Path  # of the kept runs
     runs: Sequence[Kept]
-    settings: Sequence[Setting]  # those that were scored on the test split
-    tuned: Sequence[Setting]  # on the validation split, choices between them included
+    settings: Sequence[Setting]  # on the test split
+    tuned: Sequence[Setting]  # on the validation split, by which choices are made
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,43 @@ def beside(reference: Setting, others: Sequence[Setting]) -> list[Compared]:
 
 
 def verdict(comparison: Comparison, margin: float) -> str:
-    """Whether the rate is within a margin of the reference's: shown, refuted or open."""
+    """Whether b's rate is within a margin of a's, by the one-sided test of either side at 2.5 %."""
     if comparison.non_inferior(margin):
         return "shown"
-    return "refuted" if comparison.relative.low > margin else "open"
+    return "refuted" if comparison.non_inferiority_p(margin) > 1 - ALPHA / 2 else "open"
+
+
+def comparison_table(
+    rows: Sequence[Compared],
+    name: Callable[[Setting], str],
+    *,
+    what: str,
+    more: Mapping[str, Callable[[Setting], str]],
+    margin: float | None = None,
+) -> str:
+    """Markdown: what it is, further columns, rates, the difference, and the margin's verdict."""
+    head = [what, *more, "CER %", "of each seed", "WER %", "CER to dense, relative", "p"]
+    head += [] if margin is None else [f"within {100 * margin:.0f} %"]
+    lines = []
+    for one in rows:
+        setting, found = one.setting, one.comparison
+        line = [f"{name(setting)}, {seeds_of(setting)}", *(cell(setting) for cell in more.values())]
+        line += rate_cells(setting)
+        line += ["", ""] if found is None else [signed(found.relative), p_value(one.p)]
+        if margin is not None:
+            line.append("" if found is None else verdict(found, margin))
+        lines.append(line)
+    return table(head, lines)
+
+
+def comparison_figure(rows: Sequence[Compared], name: Callable[[Setting], str]) -> Figure:
+    """The CER of each row with its interval and seeds."""
+    return figures.rates(
+        [name(one.setting) for one in rows],
+        [error_rate_interval(*counts(one.setting.system, "characters")) for one in rows],
+        [one.setting.rates for one in rows],
+        "CER on the test split, %, with 95 % intervals; ticks: seeds",
+    )
 
 
 def rate_cells(setting: Setting) -> list[str]:
@@ -64,17 +100,6 @@ def rate_cells(setting: Setting) -> list[str]:
     wer = error_rate_interval(*counts(setting.system, "words"))
     seeds = ", ".join(f"{100 * rate:.1f}" for rate in setting.rates)
     return [percent(cer), seeds, percent(wer)]
-
-
-RATE_HEADS = ["CER %", "of each seed", "WER %"]
-DIFFERENCE_HEADS = ["CER to dense, relative", "p"]
-
-
-def difference_cells(one: Compared) -> list[str]:
-    """The relative difference with its interval, and p."""
-    if one.comparison is None:
-        return ["", ""]
-    return [signed(one.comparison.relative), p_value(one.p)]
 
 
 def percent(interval: Interval) -> str:
@@ -88,6 +113,8 @@ def signed(interval: Interval) -> str:
 
 
 def _ends(interval: Interval, form: str) -> str:
+    if not math.isfinite(interval.low):
+        return "(no interval)"
     return f"({100 * interval.low:{form}} to {100 * interval.high:{form}})"
 
 
@@ -102,17 +129,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def seeds_of(setting: Setting) -> str:
-    """How many seeds it was trained with."""
-    count = len(setting.runs)
+def seeds_of(*settings: Setting) -> str:
+    """The fewest seeds that any of them was trained with."""
+    count = min(len(setting.runs) for setting in settings)
     return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def picture(name: str, alternative: str) -> str:
-    """A picture of the section, as a page in docs/ shows it."""
-    return f"![{alternative}](results/study/figures/{name})\n"
+    """A picture of the section."""
+    return f"![{alternative}]({FIGURES}{name})\n"
 
 
 def nothing_yet(what: str, command: str) -> Section:
     """What a section says before its runs are there."""
-    return Section(f"No runs of {what} are kept yet: `{command}`.\n")
+    return Section(f"No {what} yet: train by `{command}`, then score and keep the runs.\n")

@@ -1,4 +1,4 @@
-"""A setting of the study, all of whose seeds are one system, and the names it goes by."""
+"""A setting of the study: all seeds of it are one system."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,14 +13,28 @@ NEAR = 0.015  # sparsities this close count as equal; thresholds do not land on 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """Runs that differ in nothing but the seed, on one split."""
+    """Runs that differ in nothing but the seed, on one test set."""
 
     runs: tuple[Kept, ...]  # by seed
     system: System
 
     @property
     def config(self) -> dict[str, Any]:
+        """Of the first seed."""
         return self.runs[0].config
+
+    @property
+    def group_key(self) -> str:
+        return self.system.group_key
+
+    @property
+    def baseline_key(self) -> str | None:
+        return self.system.results[0].baseline_key
+
+    @property
+    def experiments(self) -> set[str]:
+        """That its runs were trained for."""
+        return {result.experiment for result in self.system.results}
 
     @property
     def corpus(self) -> str:
@@ -53,13 +67,8 @@ class Setting:
         return round(sum(one.nonzero for one in self.system.results) / len(self.runs))
 
     @property
-    def recurrent(self) -> int:
-        """Weights of the recurrent layers' matrices, zeros included."""
-        return sum(part.weights for part in self.runs[0].weights.zeros)
-
-    @property
     def recurrent_nonzero(self) -> int:
-        """Those that are not zero, mean of the seeds."""
+        """Those of the recurrent layers' matrices, mean of the seeds."""
         kept = [sum(part.weights - part.zeros for part in run.weights.zeros) for run in self.runs]
         return round(sum(kept) / len(kept))
 
@@ -74,18 +83,25 @@ class Setting:
         """The character error rate of each seed."""
         return [one.cer for one in self.system.results]
 
+    @property
+    def cer(self) -> float:
+        """Mean of the seeds."""
+        return sum(self.rates) / len(self.rates)
+
     def is_at(self, sparsity: float) -> bool:
         """Whether it is as sparse as that, within what a threshold may miss it by."""
         return abs(self.sparsity - sparsity) < NEAR
 
 
 def settings(runs: Iterable[Kept], split: str) -> list[Setting]:
-    """The settings of runs that were scored on a split, in the order of their first runs."""
-    folders = {run.scored[split]: run for run in runs if split in run.scored}
-    by_key = {run.results[split].run_key: run for run in folders.values()}
+    """The settings of runs that were scored on a split, in the order of their first runs.
+
+    A run that was kept for two experiments counts once.
+    """
+    by_key = {run.results[split].run_key: run for run in runs if split in run.results}
     return [
         Setting(tuple(by_key[result.run_key] for result in system.results), system)
-        for system in read_systems(folders)
+        for system in read_systems(run.scored[split] for run in by_key.values())
     ]
 
 
@@ -93,7 +109,7 @@ def the_one(found: Iterable[Setting], what: str, wanted: Callable[[Setting], boo
     """The one setting of a kind.
 
     Raises:
-        InputError: there are several, and a comparison would pick one of them silently.
+        InputError: there are several, of which a comparison would pick one silently.
     """
     matching = [setting for setting in found if wanted(setting)]
     if len(matching) != 1:

@@ -3,124 +3,137 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.statistics.comparison import compare
 from asr.statistics.subgroups import Subgroup, by_frequency, by_speaker, by_speaking_rate
 from asr.study import figures
 from asr.study.kept import read_words
-from asr.study.method import name
-from asr.study.plan import REAL, WIDTH, in_grid, is_reference, is_standard
+from asr.study.method import SPARSITY, name
+from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
 from asr.study.section import Material, Section, nothing_yet, picture, table
 from asr.study.setting import Setting, the_one
 
 _PICTURE, _PAYERS = "where.png", "payers.png"
 EVEN = 0.02  # shares this close are equal: a block is one of dozens
+_TRAIN = "python train.py +experiment=study sparsity=gradual_block"
+_NO_GROUPS = ("insertions", "(unnamed)")  # of words and speakers: no one's
 
 
 def zeros(material: Material) -> Section:
-    """Sparsity by matrix and gate, of every setting that leaves any of it to the method."""
-    found = [
+    """Zeros of each gate of each matrix, by every method at 90 % in 16x16."""
+    found = grid(material.settings, REAL, EXPERIMENT)
+    shown = [
         one
-        for one in material.settings
-        if in_grid(one) and one.hidden == WIDTH and one.is_at(0.9) and one.block == "16x16"
+        for one in (found.equal_width if found else [])
+        if one.is_at(SPARSITY) and one.block == "16x16"
     ]
-    if not found:
-        return nothing_yet("90 % sparse models", "python train.py -m +experiment=study_width")
-    columns = [(one, gate) for one in found for gate in ("reset", "update", "new")]
-    places = [
-        (layer, direction, matrix)
-        for layer in sorted({part.layer for part in found[0].runs[0].weights.zeros})
-        for direction in ("forwards", "backwards")
-        for matrix in ("input", "recurrent")
-    ]
+    if not shown:
+        return nothing_yet("90 % sparse model", _TRAIN)
+    parts = shown[0].runs[0].weights.zeros
+    matrices = list(dict.fromkeys(part.matrix for part in parts))
+    gates = list(dict.fromkeys(part.gate for part in parts))
+    columns = [(one, gate) for one in shown for gate in gates]
     values = np.array(
-        [[_share(one, *place, gate) for one, gate in columns] for place in places], dtype=np.float64
+        [[_share(one, matrix, gate) for one, gate in columns] for matrix in matrices],
+        dtype=np.float64,
     )
-    names = [f"layer {layer} {direction}, {matrix}" for layer, direction, matrix in places]
     heads = [f"{name(one)}: {gate}" for one, gate in columns]
     rows = [
-        [place, *(f"{100 * share:.1f}" for share in shares)]
-        for place, shares in zip(names, values, strict=True)
+        [matrix, *(f"{100 * share:.1f}" for share in shares)]
+        for matrix, shares in zip(matrices, values, strict=True)
     ]
-    short = [f"{gate}\n{chr(ord('A') + index // 3)}" for index, (_, gate) in enumerate(columns)]
-    legend = "; ".join(f"{chr(ord('A') + i)}: {name(one)}" for i, one in enumerate(found))
+    letters = [chr(ord("A") + index) for index in range(len(shown))]
+    short = [f"{gate}\n{letter}" for letter in letters for gate in gates]
+    legend = "; ".join(f"{letter}: {name(one)}" for letter, one in zip(letters, shown, strict=True))
     return Section(
-        f"{_where(names, heads, values)} Zeros in percent of each gate of each matrix, mean of the "
-        f"seeds.\n\n"
-        f"{table(['matrix', *heads], rows)}\n{picture(_PICTURE, legend)}",
-        {_PICTURE: figures.shares(names, short, values)},
+        f"{_where(matrices, heads, values)} Zeros in percent of each gate of each matrix, mean of "
+        f"the seeds.\n\n{table(['matrix', *heads], rows)}\n{picture(_PICTURE, legend)}",
+        {_PICTURE: figures.shares(matrices, short, values)},
     )
 
 
-def _where(places: list[str], heads: list[str], values: NDArray[np.float64]) -> str:
+def _where(matrices: list[str], heads: list[str], values: NDArray[np.float64]) -> str:
     """The emptiest gate and the fullest one."""
-    (y, x), (v, u) = (
-        np.unravel_index(at, values.shape) for at in (values.argmax(), values.argmin())
-    )
-    if values[y, x] - values[v, u] < EVEN:
+    most = np.unravel_index(np.nanargmax(values), values.shape)
+    least = np.unravel_index(np.nanargmin(values), values.shape)
+    if values[most] - values[least] < EVEN:
         return "Every gate of every matrix is as sparse as the others, as was asked."
     return (
-        f"Where the method is free to choose, most goes from {places[y]} ({heads[x]}: "
-        f"{100 * values[y, x]:.1f} %) and least from {places[v]} ({heads[u]}: "
-        f"{100 * values[v, u]:.1f} %)."
+        f"Where the method is free to choose, most goes from {matrices[most[0]]} "
+        f"({heads[most[1]]}: {100 * values[most]:.1f} %) and least from {matrices[least[0]]} "
+        f"({heads[least[1]]}: {100 * values[least]:.1f} %)."
     )
 
 
-def _share(one: Setting, layer: int, direction: str, matrix: str, gate: str) -> float:
+def _share(one: Setting, matrix: str, gate: str) -> float:
     shares = [
         part.zeros / part.weights
         for run in one.runs
         for part in run.weights.zeros
-        if (part.layer, part.direction, part.matrix, part.gate) == (layer, direction, matrix, gate)
+        if (part.matrix, part.gate) == (matrix, gate)
     ]
     return sum(shares) / len(shares) if shares else float("nan")
 
 
 def payers(material: Material) -> Section:
     """Who pays for 90 % in 16x16: speakers, speaking rates, rare words."""
+    found = grid(material.settings, REAL, EXPERIMENT)
     wanted = [
         one
-        for one in material.settings
-        if is_standard(one) and one.hidden == WIDTH and one.block == "16x16" and one.is_at(0.9)
+        for one in (found.equal_width if found else [])
+        if is_standard(one) and one.block == "16x16" and one.is_at(SPARSITY)
     ]
-    if not wanted or not any(map(is_reference, material.settings)):
-        return nothing_yet("90 % sparse models", "python train.py -m +experiment=study_width")
-    dense = the_one(material.settings, "the dense model", is_reference).system
+    if found is None or not wanted:
+        return nothing_yet("90 % sparse model", _TRAIN)
+    dense = found.reference.system
     sparse = the_one(wanted, "90 % in 16x16", lambda _: True).system
     groups = {
         "speaker (CER)": by_speaker(dense, sparse, "characters"),
         "speaking rate (CER)": by_speaking_rate(dense, sparse, "characters"),
     }
     words = read_words(material.folder, REAL)
+    overall = {
+        kind: compare(dense, sparse, unit="characters").difference.estimate for kind in groups
+    }
+    note = "No word counts are kept, so rare words are not told apart.\n"
     if words is not None:
-        groups["word, by occurrences in training (WER)"] = by_frequency(dense, sparse, words)
-    rows = [_row(kind, part) for kind, parts in groups.items() for part in parts]
-    head = ["by", "group", "utterances", "length", "dense %", "sparse %", "difference, points"]
+        kind, note = "word, by occurrences in training (WER)", ""
+        groups[kind] = by_frequency(dense, sparse, words)
+        overall[kind] = compare(dense, sparse, unit="words").difference.estimate
     parts = [part for parts in groups.values() for part in parts]
     figure = figures.differences(
         [part.name for part in parts],
         [part.difference for part in parts],
         "error rate, sparse less dense, points, with 95 % intervals",
     )
+    head = ["by", "group", "utterances", "length", "dense %", "sparse %", "difference, points"]
+    rows = [_row(kind, part) for kind, parts in groups.items() for part in parts]
     return Section(
-        f"{_who(groups)}\n\n{table(head, rows)}\n"
+        f"{_who(groups, overall)}\n\n{table(head, rows)}\n{note}\n"
         + picture(_PAYERS, "the difference in each group"),
         {_PAYERS: figure},
     )
 
 
-def _who(groups: dict[str, list[Subgroup]]) -> str:
-    """The group that loses most of each kind."""
-    said = []
-    for kind, parts in groups.items():
-        named = [part for part in parts if np.isfinite(part.difference.low)]
-        if named:
-            worst = max(named, key=lambda part: part.difference.estimate)
-            said.append(f"by {kind}: {worst.name} ({100 * worst.difference.estimate:+.1f} points)")
-    return f"Who loses most, {'; '.join(said)}." if said else "No group's interval can be told."
+def _who(groups: dict[str, list[Subgroup]], overall: dict[str, float]) -> str:
+    """The groups whose whole interval lies above the difference of all."""
+    said = [
+        f"{part.name} ({_gap(part)} points, by {kind}; all: {100 * overall[kind]:+.1f})"
+        for kind, parts in groups.items()
+        for part in parts
+        if part.name not in _NO_GROUPS and part.difference.low > overall[kind]
+    ]
+    if not said:
+        return "No group's loss can be told from that of all."
+    return f"More than the whole test split lose: {'; '.join(said)}."
+
+
+def _gap(part: Subgroup) -> str:
+    gap = part.difference
+    ends = f" ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})" if np.isfinite(gap.low) else ""
+    return f"{100 * gap.estimate:+.1f}{ends}"
 
 
 def _row(kind: str, part: Subgroup) -> list[str]:
-    gap = part.difference
-    ends = f" ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})" if np.isfinite(gap.low) else ""
     return [
         kind,
         part.name,
@@ -128,5 +141,5 @@ def _row(kind: str, part: Subgroup) -> list[str]:
         str(part.length),
         f"{100 * part.rate_a:.1f}",
         f"{100 * part.rate_b:.1f}",
-        f"{100 * gap.estimate:+.1f}{ends}",
+        _gap(part),
     ]

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from asr.errors import InputError
-from asr.inference.benchmark.trained_model import DENSE, as_torch_runs_it, contestants, main
+from asr.inference.benchmark.trained_model import (
+    DENSE,
+    FEATURES,
+    as_torch_runs_it,
+    contestants,
+    in_int8,
+    main,
+)
 from asr.inference.library import available
 from tests.finished_run import RATE, write_audio, write_run
 from tests.inference.exported import pruned
@@ -26,7 +33,7 @@ def test_exact_contestants_hear_the_same_in_a_ragged_batch(threads):
     pieces = [(noise[0], RATE), (noise[1, :9000], RATE), (noise[2, :20000], RATE)]
     heard = {name: run(pieces) for name, run in contestants(trained, trained, threads).items()}
     assert len(set(heard[DENSE]) - {""}) == 3  # says something, of each its own
-    for name in ("onnxruntime dense fp32", "ours sparse fp32"):
+    for name in ("onnxruntime dense fp32", "ours dense fp32", "ours sparse fp32"):
         assert heard[name] == heard[DENSE], name
     assert set(map(len, heard.values())) == {3}
 
@@ -44,8 +51,36 @@ def test_torch_s_own_layers_run_in_a_copy():
     assert {type(layer).__name__ for layer in trained.model.recurrent.layers} == {"GatedLayer"}
 
 
+def test_int8_is_int8():
+    quantised = in_int8(as_torch_runs_it(pruned(directions="concatenate")))
+    for layer in quantised.model.recurrent.layers:
+        assert "quantized" in type(layer.left_to_right).__module__
+        assert "quantized" in type(layer.right_to_left).__module__
+    assert "quantized" in type(quantised.model.output).__module__
+
+
+def test_layers_that_torch_cannot_quantise_are_refused(tmp_path):
+    write_run(tmp_path / "run", cell="rnn")
+    with pytest.raises(InputError, match="expected GRU or LSTM layers"):
+        main([str(tmp_path / "run"), "--dense", str(tmp_path / "run"), "--manifest", "none.jsonl"])
+
+
+def write_sparse(folder, **model):
+    """A finished run whose checkpoint holds masks."""
+    write_run(folder, **model)
+    trained = pruned(**model)
+    path = folder / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    weights = {f"model.{name}": tensor for name, tensor in trained.model.state_dict().items()}
+    known = trained.sparsity
+    told = {"method": known.method, "block": known.block, "pruned": known.pruned}
+    checkpoint |= {"state_dict": weights, "sparsity": told}
+    torch.save(checkpoint, path)
+
+
 def test_rows_are_written(tmp_path, capsys):
-    write_run(tmp_path / "run", directions="concatenate")
+    write_run(tmp_path / "dense", directions="concatenate")
+    write_sparse(tmp_path / "sparse", directions="concatenate")
     lines = []
     for index in range(3):
         write_audio(tmp_path / f"{index}.wav", 0.5 + 0.2 * index, seed=index)
@@ -53,7 +88,7 @@ def test_rows_are_written(tmp_path, capsys):
         lines.append(json.dumps(one))
     (tmp_path / "m.jsonl").write_text("\n".join(lines) + "\n")
     out = tmp_path / "speed.json"
-    given = [str(tmp_path / "run"), "--dense", str(tmp_path / "run"), "--rounds", "2"]
+    given = [str(tmp_path / "sparse"), "--dense", str(tmp_path / "dense"), "--rounds", "2"]
     given += ["--manifest", str(tmp_path / "m.jsonl"), "--threads", "1", "--batch", "1", "2"]
     main([*given, "--utterances", "3", "--json", str(out)])
     written = json.loads(out.read_text())
@@ -61,9 +96,14 @@ def test_rows_are_written(tmp_path, capsys):
     assert [row["batch"] for row in written["rows"]] == [1, 2]
     for row in written["rows"]:
         assert row["audio_seconds"] == pytest.approx(2.1)
-        assert len(row["rtf"]) == 6
+        assert len(row["rtf"]) == 10
         assert row["speedup"][DENSE] == 1
+        assert row["speedup_vs_best"][FEATURES] <= row["speedup"][FEATURES]
+    assert written["runs"][0]["what"].endswith("% in 4x4")
+    assert written["runs"][1]["what"] == "dense"
+    assert set(written["cer"]) == set(written["rows"][0]["rtf"]) - {FEATURES}
+    assert written["cer"]["ours dense fp32"] == written["cer"][DENSE]
     assert "ours sparse int8" in capsys.readouterr().out
-    (tmp_path / "m.jsonl").write_text("")
-    with pytest.raises(InputError):
-        main([*given])
+    swapped = [given[2], "--dense", given[0], *given[3:]]
+    with pytest.raises(InputError, match="expected a dense run, to be compared with"):
+        main(swapped)

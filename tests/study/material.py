@@ -14,7 +14,11 @@ from asr.study.setting import settings
 from tests.statistics.systems import write_eval
 
 REFERENCES = ["the cat sat", "on the mat", "with a hat", "and a bat", "that was flat"] * 8
-PRUNING = {"score": "l2", "regrow": 0.0, "select": {"gates": "separate"}, "penalty": None}
+PRUNING = {
+    **{"score": "l2", "regrow": 0.0, "exceptions": [], "start": None, "end": 0.5},
+    "select": {"gates": "separate", "keep_diagonal": False},
+    "penalty": None,
+}
 
 
 def write_kept(
@@ -34,21 +38,26 @@ def write_kept(
     scored = write_eval(out, REFERENCES, texts, group=group, seed=seed, split=split)
     content = json.loads((scored / "result.json").read_text())
     content |= {"corpus": "amazon_queen", "experiment": "study", "sparsity": zeros}
+    content |= {"baseline_key": "dense" if hidden == 256 else f"dense{hidden}"}
     if zeros:
         content |= {"method": "gradual_block", "block": "16x16"}
-    (scored / "result.json").write_text(json.dumps(content | result))
+    parameters = 1000 + 1200 * hidden
+    content |= {"parameters": parameters, "nonzero": 1000 + round(1200 * hidden * (1 - zeros))}
+    content |= result
+    (scored / "result.json").write_text(json.dumps(content))
     config = {
         "model": {"hidden": hidden, "layers": 2, "dropout": 0.1},
         "training": {"epochs": 4},
         "optimizer": {"lr": 1e-3},
         "data": {"max_batch": 16},
         "augmentation": {"speed": None, "waveform": [], "spectrum": []},
+        "experiment_name": content["experiment"],
         "sparsity": (PRUNING | (pruning or {})) if zeros else {},
     }
     (out / CONFIG).write_text(yaml.safe_dump(config))
     parts = [
-        MatrixZeros(1, direction, matrix, gate, 100 * hidden, round(100 * hidden * zeros), 0)
-        for direction in ("forwards", "backwards")
+        MatrixZeros(f"layer 1 {way}, {matrix}", gate, 100 * hidden, round(100 * hidden * zeros), 0)
+        for way in ("forwards", "backwards")
         for matrix in ("input", "recurrent")
         for gate in ("reset", "update", "new")
     ]

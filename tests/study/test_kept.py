@@ -1,8 +1,10 @@
 """What is kept of a run, from a real run folder."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -62,14 +64,37 @@ def test_time_is_the_run_s_own_count_or_from_start_to_end(run):
 def test_zeros_are_counted_gate_by_gate():
     trained = pruned(directions="concatenate")
     weights = dict(trained.model.named_parameters())
-    for part in zeros_by_gate(trained):
-        way = {"forwards": "left_to_right", "backwards": "right_to_left"}[part.direction]
-        kind = {"input": "weight_ih_l0", "recurrent": "weight_hh_l0"}[part.matrix]
-        whole = weights[f"recurrent.layers.{part.layer - 1}.{way}.{kind}"]
-        gate = whole.chunk(3)[["reset", "update", "new"].index(part.gate)]
-        assert (part.weights, part.zeros) == (gate.numel(), int((gate == 0).sum()))
-        assert part.dead_rows == int((gate == 0).all(1).sum())
-    assert len(zeros_by_gate(trained)) == 3 * sum("weight_" in name for name in weights)
+    found = {(part.matrix, part.gate): part for part in zeros_by_gate(trained)}
+    assert len(found) == 3 * sum("weight_" in name for name in weights)
+    for layer, way, kind in product(
+        (1, 2), (("forwards", "left_to_right"), ("backwards", "right_to_left")), ("ih", "hh")
+    ):
+        whole = weights[f"recurrent.layers.{layer - 1}.{way[1]}.weight_{kind}_l0"]
+        matrix = f"layer {layer} {way[0]}, {'input' if kind == 'ih' else 'recurrent'}"
+        for index, gate in enumerate(("reset", "update", "new")):
+            part, rows = found[matrix, gate], whole.chunk(3)[index]
+            assert (part.weights, part.zeros) == (rows.numel(), int((rows == 0).sum()))
+            assert part.dead_rows == int((rows == 0).all(1).sum())
+
+
+@pytest.mark.parametrize(
+    ("model", "matrices", "gates"),
+    [
+        ({"cell": "lstm"}, {"layer 1 forwards, input"}, {"input_gate", "forget", "cell"}),
+        ({"cell": "rnn", "directions": "one"}, {"layer 1 forwards, recurrent"}, {"all"}),
+        (
+            {"cell": "rnn", "directions": "sum", "shared_input": True},
+            {"layer 1, input", "layer 2 backwards, recurrent"},
+            {"all"},
+        ),
+        ({"projection": 16}, {"projection"}, {"reset", "all"}),
+    ],
+)
+def test_every_kind_of_model_is_measured(model, matrices, gates, tmp_path):
+    write_run(tmp_path / "run", **model)
+    found = measure_run(tmp_path / "run").zeros
+    assert matrices <= {part.matrix for part in found}
+    assert gates <= {part.gate for part in found}
 
 
 def test_dense_models_have_their_matrices_too():
@@ -91,11 +116,31 @@ def test_unfinished_and_unscored_runs_are_refused(run, tmp_path, monkeypatch, ca
     write_run(tmp_path / "other", key="k2")
     with pytest.raises(SystemExit):
         collect_as_typed(monkeypatch, tmp_path / "other", "--into", tmp_path / "kept")
-    assert "expected a run that was scored" in capsys.readouterr().err
+    assert "expected a run that was scored by greedy decoding" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         collect_as_typed(monkeypatch, tmp_path / "none*", "--into", tmp_path / "kept")
-    assert "nothing of this name" in capsys.readouterr().err
-    assert not (tmp_path / "kept").exists()
+    assert "0 files or folders without status.json" in capsys.readouterr().err
+    assert not list((tmp_path / "kept").glob("*/*"))
+
+
+def test_a_sweep_s_own_files_are_no_runs_and_missing_ones_are_named(
+    run, tmp_path, monkeypatch, capsys
+):
+    (run.parent / "sweep.json").write_text("{}")
+    collect_as_typed(monkeypatch, run.parent / "*", "--into", tmp_path / "kept")
+    assert len(read_kept(tmp_path / "kept")) == 1
+    (run / "metrics.csv").unlink()
+    with pytest.raises(SystemExit):
+        collect_as_typed(monkeypatch, run, "--into", tmp_path / "kept")
+    assert "metrics.csv" in capsys.readouterr().err
+    assert len(read_kept(tmp_path / "kept")) == 1  # as it was
+
+
+def test_of_one_split_there_is_one_test_set(tmp_path):
+    out = write_kept(tmp_path, "d", damaged(1))
+    shutil.copytree(out / "eval" / "tones-test-greedy", out / "eval" / "other-test-greedy")
+    with pytest.raises(InputError, match="one result of greedy decoding on the split test"):
+        read_kept(tmp_path)
 
 
 def test_words_of_the_references_are_counted_in_the_training_texts(tmp_path, monkeypatch):

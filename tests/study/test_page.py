@@ -48,12 +48,28 @@ def test_marked_parts_are_made_and_the_rest_is_kept(kept, monkeypatch, capsys):
     assert "old" not in made
     assert "| 90 % in 16x16, 1 seed |" in made
     assert (kept / "kept/figures/equal_width.png").read_bytes().startswith(b"\x89PNG")
+    assert "](kept/figures/equal_width.png)" in made
     study(monkeypatch, kept / "kept", "--page", page, "--check")  # the same again
+    (kept / "kept/figures/equal_width.png").unlink()
+    with pytest.raises(SystemExit):
+        study(monkeypatch, kept / "kept", "--page", page, "--check")
+    assert "equal_width.png" in capsys.readouterr().err
+
+
+def test_no_page_is_written_if_one_cannot_be(kept, monkeypatch):
+    (kept / "plain.md").write_text("nothing marked\n")
+    with pytest.raises(SystemExit):
+        study(monkeypatch, kept / "kept", "--page", kept / "page.md", kept / "plain.md")
+    assert (kept / "page.md").read_text() == PAGE
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("<!-- study: nothing -->\n<!-- end -->\n", "got nothing"), ("plain\n", "no marked part")],
+    [
+        ("<!-- study: nothing -->\n<!-- end -->\n", "got nothing"),
+        ("plain\n", "no marked part"),
+        ("<!-- study: cost -->\nkeep\n<!-- study: cost -->\n<!-- end -->\n", "1 that end"),
+    ],
 )
 def test_a_page_that_asks_for_nothing_known_is_refused(kept, monkeypatch, capsys, text, said):
     (kept / "page.md").write_text(text)

@@ -1,11 +1,14 @@
 """Numbers of the study's tables, against counts worked out by hand."""
 
+import json
 import re
 
 import pytest
 
 from asr.errors import InputError
-from asr.study import block_size, equal_width, front, gain, larger, method, tuning, where
+from asr.statistics.comparison import compare, holm
+from asr.study import block_size, corpus, equal_width, front, gain, larger, method, tuning, where
+from asr.study.section import p_value
 from tests.study.material import REFERENCES, damaged, material, write_kept
 
 CHARACTERS = sum(map(len, REFERENCES))  # 416, spaces included
@@ -24,7 +27,7 @@ def grid(tmp_path):
     write_kept(tmp_path, "sparse80", damaged(12), zeros=0.8)
     write_kept(tmp_path, "sparse90", damaged(40), zeros=0.9)
     write_kept(tmp_path, "sparse90small", damaged(20), zeros=0.9, block="4x4")
-    write_kept(tmp_path, "narrow", damaged(39), hidden=26)
+    write_kept(tmp_path, "dense26", damaged(39), hidden=26)
     return tmp_path
 
 
@@ -38,7 +41,27 @@ def test_equal_width_has_each_rate_and_the_margin_s_verdict(grid):
     assert ninety[5].startswith(f"+{100 * (40 / 12 - 1):.1f} %")
     assert ninety[-1] == "refuted"
     assert "4x4" not in text
-    assert "which refutes that it is within 5 % of dense" in text
+    assert "so it is not within 5 % of dense, of this one training" in text
+
+
+def test_a_dense_parent_counts_wherever_it_was_trained(grid):
+    write_kept(grid, "dense", damaged(10), seed=1, experiment="study_tuning")
+    write_kept(grid / "twice", "dense", damaged(10), seed=1)
+    assert "| dense, 3 seeds |" in equal_width.section(material(grid)).text
+
+
+def test_another_recipe_at_the_same_width_is_refused(grid):
+    write_kept(grid, "other", damaged(10), zeros=0.9, baseline_key="other-dense")
+    with pytest.raises(InputError, match="expected the recipe of"):
+        equal_width.section(material(grid))
+
+
+def test_other_ways_of_pruning_stay_with_the_question_of_the_method(grid):
+    together = {"select": {"gates": "together", "keep_diagonal": False}}
+    write_kept(grid, "together", damaged(15), zeros=0.9, pruning=together)
+    assert "| 90 % in 16x16, 1 seed |" in equal_width.section(material(grid)).text
+    assert "gradual, score l2, gates together" in where.zeros(material(grid)).text
+    assert where.payers(material(grid)).text
 
 
 def test_a_second_dense_setting_is_no_silent_choice(grid):
@@ -51,27 +74,38 @@ def test_block_sizes_go_from_small_to_large(grid):
     text = block_size.section(material(grid)).text
     rows = re.findall(r"^\| (\w+)[ ,]", text, re.MULTILINE)
     assert rows == ["block", "dense", "4x4", "16x16"]
-    assert f"4x4 cost +{100 * (20 / 12 - 1):.1f} %" in text
+    assert f"(1 seed at least): 4x4 +{100 * (20 / 12 - 1):.1f} %" in text
 
 
 def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
     text = larger.section(material(grid)).text
-    # 1,200 weights a unit: a tenth of 256 units' is 30,720, 26 units dense have 31,200.
-    assert cells(text, "256 units, 90 % zeros, 1 seed")[1] == "30,720"
+    # 1,200 weights a unit and 1,000 others: 31,720 are left of 256 units, 26 dense have 32,200.
+    assert cells(text, "256 units, 90 % zeros, 1 seed")[1:3] == ["31,720", "30,720"]
     pairs = [line.split("|") for line in text.splitlines() if re.match(r"\|.* times ", line)]
     kinds = {(one[1].strip(), one[2].strip(), one[3].strip()) for one in pairs}
     assert ("256 units, 90 % zeros", "as many weights, 26 units, dense", "0.98 times") in kinds
     assert ("256 units, 90 % zeros", "its dense parent, 256 units, dense", "0.10 times") in kinds
     assert ("256 units, 80 % zeros", "its dense parent, 256 units, dense", "0.20 times") in kinds
     assert len(kinds) == 3
-    write_kept(grid, "half", damaged(14), hidden=128)
-    assert "**256 units, 80 % zeros** beside 128 units, dense (2 times as narrow): 0.40 times" in (
-        larger.section(material(grid)).text
-    )
+    write_kept(grid, "dense128", damaged(14), hidden=128)
+    text = larger.section(material(grid)).text
+    assert "**256 units, 80 % zeros** beside 128 units, dense (2 times as narrow, 1 seed" in text
+    assert "with 0.40 times the recurrent weights (more than a quarter)" in text
+    printed = [line.split("|")[5].strip() for line in text.splitlines() if " times |" in line]
+    raw = [compare(*pair, unit="characters").p for pair in systems_of(grid)]
+    assert sorted(printed) == sorted(p_value(p) for p in holm(raw))
+
+
+def systems_of(grid):
+    """The pairs of the table of question 4."""
+    found = {one.group_key: one.system for one in material(grid).settings}
+    names = [("dense", "sparse80"), ("dense", "sparse90"), ("dense26", "sparse90")]
+    names += [("dense128", "sparse80"), ("dense128", "sparse90")]
+    return [(found[a], found[b]) for a, b in names]
 
 
 def test_methods_beside_each_other_only_where_they_are_equally_sparse(tmp_path):
-    cheap = {"corpus": "synthetic", "experiment": "study_method"}
+    cheap = {"corpus": "synthetic", "experiment": "study_method", "baseline_key": "d"}
     write_kept(tmp_path, "d", damaged(4), **cheap)
     write_kept(tmp_path, "g", damaged(10), zeros=0.9, **cheap)
     write_kept(tmp_path, "m", damaged(8), zeros=0.91, pruning={"score": "max"}, **cheap)
@@ -81,6 +115,21 @@ def test_methods_beside_each_other_only_where_they_are_equally_sparse(tmp_path):
     assert order == ["dense", "gradual, score max", "gradual, score l2"]
     assert "they landed elsewhere: blocks by a threshold (BP)" in text
     assert "no second method" in text
+    assert "Ordered by the test split, gradual, score max comes first" in text
+    assert "which does not tell the two apart" in text
+
+
+def test_methods_are_ordered_by_validation(tmp_path):
+    cheap = {"corpus": "synthetic", "experiment": "study_method", "baseline_key": "d"}
+    write_kept(tmp_path, "d", damaged(4), **cheap)
+    for group, score, test, validation in (("g", "l2", 10, 9), ("m", "max", 8, 11)):
+        sparse = {"zeros": 0.9, "pruning": {"score": score}, **cheap}
+        write_kept(tmp_path, group, damaged(validation), split="validation", **sparse)
+        write_kept(tmp_path, group, damaged(test), **sparse)
+    text = method.section(material(tmp_path)).text
+    order = re.findall(r"^\| (gradual, score \w+|dense)", text, re.MULTILINE)
+    assert order == ["dense", "gradual, score l2", "gradual, score max"]
+    assert cells(text, "gradual, score l2")[3] == f"{100 * 9 / CHARACTERS:.1f}"
 
 
 def test_zeros_by_gate_and_sizes(grid):
@@ -88,12 +137,27 @@ def test_zeros_by_gate_and_sizes(grid):
     assert drawn.text.startswith("Every gate of every matrix is as sparse as the others")
     assert cells(drawn.text, "layer 1 backwards, recurrent")[1:] == ["90.0"] * 3
     assert list(drawn.figures) == ["where.png"]
-    row = cells(gain.sizes(material(grid)).text, "256 units, 80 % zeros")
-    assert row[2:] == ["20.0 % of dense fp32", "0.80 MB", "0.40 MB", "0.20 MB", "1/10.0 of 4.00 MB"]
+    text = gain.sizes(material(grid)).text
+    row = cells(text, "256 units, 80 % zeros")
+    assert row[2] == "20.0 % of dense"
+    assert row[3:] == [f"{size:.2f} MB" for size in (4, 2, 1, 0.8, 0.4, 0.2)] + ["1/10.0"]
+    assert "in fp16 1/20.0 to 1/20.0 of the dense fp32 file" in text
+
+
+def test_models_without_gates_or_of_one_direction(tmp_path):
+    write_kept(tmp_path, "dense", damaged(4))
+    out = write_kept(tmp_path, "s", damaged(9), zeros=0.9)
+    weights = json.loads((out / "weights.json").read_text())
+    one = {"matrix": "layer 1, input", "gate": "all", "weights": 100, "zeros": 75, "dead_rows": 0}
+    (out / "weights.json").write_text(json.dumps(weights | {"zeros": [one]}))
+    assert cells(where.zeros(material(tmp_path)).text, "layer 1, input") == [
+        "layer 1, input",
+        "75.0",
+    ]
 
 
 def test_who_pays_needs_the_words_that_were_kept(grid):
-    assert "occurrences" not in where.payers(material(grid)).text
+    assert "rare words are not told apart" in where.payers(material(grid)).text
     counted = {word: 20 for reference in REFERENCES for word in reference.split()}
     (grid / "words_amazon_queen.json").write_text(str(counted).replace("'", '"'))
     assert "word, by occurrences in training" in where.payers(material(grid)).text
@@ -106,13 +170,44 @@ def test_front_and_cost(grid):
 
 def test_tuning_is_read_from_the_validation_split(tmp_path):
     write_kept(tmp_path, "t", damaged(26), split="validation", experiment="study_tuning")
-    row = cells(tuning.section(material(tmp_path)).text, "4 | 0.001")
-    assert row[-2:] == [f"{100 * 26 / CHARACTERS:.1f}", "60"]
+    write_kept(tmp_path, "u", damaged(20), split="validation", hidden=9, experiment="study_tuning")
+    text = tuning.section(material(tmp_path)).text
+    assert text.splitlines()[0] == "| model.hidden | validation CER % | minutes |"
+    assert cells(text, "256") == ["256", f"{100 * 26 / CHARACTERS:.1f}", "60"]
+
+
+def test_speed_says_what_is_sparsity_s_doing(tmp_path):
+    write_kept(tmp_path, "dense", damaged(4))
+    rtf = {"torch dense fp32": 8.0, "torch dense int8": 4.0, "onnxruntime dense fp32": 5.0}
+    rtf |= {"ours dense fp32": 3.0, "ours sparse fp32": 2.0, "features alone": 0.5}
+    row = {"threads": 1, "batch": 1, "rtf": rtf}
+    row["speedup"] = {name: 8.0 / one for name, one in rtf.items()}
+    row["speedup_vs_best"] = {name: 4.0 / one for name, one in rtf.items()}
+    runs = [{"run_key": "abc", "what": "90 % in 16x16"}, {"run_key": "def", "what": "dense"}]
+    content = {"machine": {"cpu": "a processor"}, "runs": runs, "cer": {}, "rows": [row]}
+    (tmp_path / "speed.json").write_text(json.dumps(content))
+    text = gain.speed(material(tmp_path)).text
+    assert text.startswith("Runs abc (90 % in 16x16) and def (dense), on a processor; ")
+    assert "1/4.0 of torch's time, 1/2.0 of the fastest" in text
+    assert "1/1.5 of this runtime's for the dense model" in text
+    (tmp_path / "speed.json").write_text('{"rows": []}')
+    with pytest.raises(InputError, match="Measure again"):
+        gain.speed(material(tmp_path))
+
+
+def test_the_corpus_is_counted_from_the_references(grid):
+    text = corpus.section(material(grid)).text
+    assert f"40 utterances, 120 words, {CHARACTERS} characters" in text
+    assert "relative difference in CER (question 1) reach" in text
 
 
 @pytest.mark.parametrize(
-    "make", [equal_width.section, block_size.section, larger.section, where.zeros, gain.speed]
+    "make",
+    [
+        *(each.section for each in (corpus, equal_width, block_size, method, larger, front)),
+        *(where.zeros, where.payers, gain.sizes, gain.speed),
+    ],
 )
 def test_what_is_not_there_yet_is_said_with_its_command(make, tmp_path):
     write_kept(tmp_path, "t", damaged(2), split="validation", experiment="study_tuning")
-    assert re.match(r"No runs of .* are kept yet: `python ", make(material(tmp_path)).text)
+    assert re.match(r"No .* yet: train by `python ", make(material(tmp_path)).text)

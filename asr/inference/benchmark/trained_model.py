@@ -2,10 +2,11 @@
 
     python -m asr.inference.benchmark.trained_model SPARSE_RUN --dense DENSE_RUN --manifest FILE
 
-All contestants turn the same utterances into text, in turns: the dense run's model in torch, in
-torch's dynamic int8 and in onnxruntime, the sparse run's in this runtime with weights of each type.
-CPU time for one thread, the wall clock for more. Real-time factor: processing seconds for a second
-of audio.
+All contestants turn the same utterances, short ones first, into text, in turns: the dense run's
+model in torch, in torch's dynamic int8, in onnxruntime and in this runtime, the sparse run's in
+this runtime with weights of each type; `features alone` are the runtime's, part of its times. CPU
+time for one thread, the wall clock for more. Real-time factor: processing seconds for a second of
+audio. CER of what each wrote.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from asr.checkpoint import TrainedModel, load_trained
 from asr.data.manifest import read_manifest
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import InputError, report_input_errors
+from asr.evaluation.error_rate import character_counts, pool
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
 from asr.files import atomic_write
 from asr.inference.benchmark.__main__ import machine
@@ -38,11 +40,13 @@ from asr.inference.onnx_export import run_batch
 from asr.inference.onnx_graph import onnx_model
 from asr.inference.onnx_layers import session
 from asr.inference.recogniser import Recogniser
-from asr.inference.source_run import Piece, audio
+from asr.inference.source_run import Piece, audio, provenance, require_writable
 from asr.model.masking import Padding, reverse
 from asr.model.recurrent import GatedLayer
 
 DENSE = "torch dense fp32"  # which the others are compared with
+LIBRARIES = (DENSE, "torch dense int8", "onnxruntime dense fp32")
+FEATURES = "features alone"
 
 Batches = Sequence[Sequence[Piece]]
 Transcribe = Callable[[Sequence[Piece]], list[str]]
@@ -67,13 +71,16 @@ def measure(
         rounds: of all contestants in turn.
     """
     torch.set_num_threads(threads)
+    pieces = sorted(pieces, key=_seconds)  # little padding, which libraries compute with
     batches = [pieces[first : first + batch] for first in range(0, len(pieces), batch)]
-    runs = {
+    runs: dict[str, Callable[[], Any]] = {
         name: _over(transcribe, batches)
         for name, transcribe in contestants(dense, sparse, threads).items()
     }
+    recogniser = Recogniser(folded(sparse, {}))
+    runs[FEATURES] = lambda: [recogniser.features(*piece) for piece in pieces]
     timed = interleaved(runs, rounds=rounds, processor_time=threads == 1)
-    seconds = sum(len(samples) / rate for samples, rate in pieces)
+    seconds = sum(map(_seconds, pieces))
     return {
         "threads": threads,
         "batch": batch,
@@ -81,7 +88,15 @@ def measure(
         "audio_seconds": seconds,
         "rtf": {name: timed.median(name) / seconds for name in runs},
         "speedup": {name: timed.ratio(DENSE, name) for name in runs},
+        "speedup_vs_best": {
+            name: min(timed.ratio(library, name) for library in LIBRARIES) for name in runs
+        },
     }
+
+
+def _seconds(piece: Piece) -> float:
+    samples, rate = piece
+    return len(samples) / rate
 
 
 def _over(transcribe: Transcribe, batches: Batches) -> Callable[[], list[str]]:
@@ -91,20 +106,41 @@ def _over(transcribe: Transcribe, batches: Batches) -> Callable[[], list[str]]:
 def contestants(dense: TrainedModel, sparse: TrainedModel, threads: int) -> dict[str, Transcribe]:
     """Pieces of audio to their texts, by name."""
     in_torch = as_torch_runs_it(dense)
-    found = {
-        DENSE: _in_torch(in_torch),
-        "torch dense int8": _in_torch(in_int8(in_torch)),
-        "onnxruntime dense fp32": _in_onnxruntime(dense, threads),
-    }
-    for weights in WEIGHTS:
-        recogniser = Recogniser(rounded(folded(sparse, {}), weights), threads=threads)
-        found[f"ours sparse {weights}"] = _in_runtime(recogniser)
+    found = dict(
+        zip(
+            LIBRARIES,
+            (
+                _in_torch(in_torch),
+                _in_torch(in_int8(in_torch)),
+                _in_onnxruntime(dense, threads),
+            ),
+            strict=True,
+        )
+    )
+    for what, trained in (("dense", dense), ("sparse", sparse)):
+        for weights in WEIGHTS:
+            recogniser = Recogniser(rounded(folded(trained, {}), weights), threads=threads)
+            found[f"ours {what} {weights}"] = _in_runtime(recogniser)
     return found
 
 
+def error_rates(
+    dense: TrainedModel, sparse: TrainedModel, pieces: Sequence[Piece], references: Sequence[str]
+) -> dict[str, float]:
+    """The character error rate of what each contestant writes, an utterance at a time."""
+    normalised = [dense.normaliser(text) for text in references]
+    return {
+        name: pool(character_counts(normalised, [transcribe([piece])[0] for piece in pieces])).rate
+        for name, transcribe in contestants(dense, sparse, 1).items()
+    }
+
+
 class TorchLayer(nn.Module):
-    """A recurrent layer by torch's own modules: training has a faster backward pass, no faster
-    forward one."""
+    """A gated layer by torch's own modules, one a direction.
+
+    The model's own layers compute the same with a backward pass that is faster on a CPU; forwards
+    torch's are.
+    """
 
     def __init__(self, layer: GatedLayer) -> None:
         super().__init__()
@@ -120,7 +156,7 @@ class TorchLayer(nn.Module):
 
 
 def as_torch_runs_it(trained: TrainedModel) -> TrainedModel:
-    """A copy whose recurrent layers are called as torch's users call them."""
+    """A copy whose recurrent layers are torch's own; other kinds of layers are left."""
     model = copy.deepcopy(trained.model).eval()
     layers = model.recurrent.layers
     for index, layer in enumerate(layers):
@@ -184,30 +220,66 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=count, default=7)
     parser.add_argument("--json", metavar="FILE", help="write the rows to this file")
     given = parser.parse_args(arguments)
-    dense, sparse = load_trained(Path(given.dense)), load_trained(Path(given.sparse))
-    pieces = [audio(one) for one in islice(read_manifest(given.manifest), given.utterances)]
-    if not pieces:
-        raise InputError(
-            given.manifest, expected="utterances", got="none", remedy="Name another manifest."
-        )
+    here = machine()  # without a kernel there is nothing to measure
+    if given.json:
+        require_writable(given.json)
+    dense, sparse = _loaded(given.dense, pruned=False), _loaded(given.sparse, pruned=True)
+    spoken = list(islice(read_manifest(given.manifest), given.utterances))
+    pieces = [audio(one) for one in spoken]
     rows = [
         measure(dense, sparse, pieces, threads=threads, batch=batch, rounds=given.rounds)
         for threads in given.threads
         for batch in given.batch
     ]
+    rates = error_rates(dense, sparse, pieces, [one.text for one in spoken])
     if given.json:
+        runs = [_described(given.sparse, sparse), _described(given.dense, dense)]
+        written = {"machine": here, "runs": runs, "rounds": given.rounds, "cer": rates}
         with atomic_write(given.json) as file:
-            json.dump({"machine": machine(), "rows": rows}, file, indent=1)
+            json.dump({**written, "rows": rows}, file, indent=1)
             file.write("\n")
-    _show(rows)
+    _show(rows, rates)
 
 
-def _show(rows: Sequence[dict[str, Any]]) -> None:
-    table = Table("threads", "at a time", "contestant", "rtf", f"x {DENSE}")
+def _loaded(run: str, *, pruned: bool) -> TrainedModel:
+    """A run of the kind that was asked for, whose layers torch has modules for."""
+    trained = load_trained(Path(run))
+    if (trained.sparsity.method != "dense") != pruned:
+        raise InputError(
+            run,
+            expected="a sparse run" if pruned else "a dense run, to be compared with",
+            got=f"one by {trained.sparsity.method}",
+            remedy="Give the sparse run first, and --dense the other.",
+        )
+    for layer in trained.model.recurrent.layers:
+        if not isinstance(layer, GatedLayer):
+            raise InputError(
+                run,
+                expected="GRU or LSTM layers",
+                got=type(layer).__name__,
+                remedy="torch has no int8 form of this layer: python -m asr.inference.benchmark "
+                "measures single layers.",
+            )
+    return trained
+
+
+def _described(run: str, trained: TrainedModel) -> dict[str, Any]:
+    known = provenance(Path(run), trained, "fp32")
+    block = "x".join(map(str, known["block"])) if known["block"] else None
+    what = f"{100 * known['sparsity']:.0f} % in {block}" if block else "dense"
+    parameters = sum(weight.numel() for weight in trained.model.parameters())
+    return {"run_key": known.get("run_key"), "what": what, "parameters": parameters}
+
+
+def _show(rows: Sequence[dict[str, Any]], rates: dict[str, float]) -> None:
+    table = Table(
+        "threads", "at a time", "contestant", "CER %", "rtf", f"x {DENSE}", "x best dense"
+    )
     for row in rows:
         for name, rtf in row["rtf"].items():
-            ratio = f"{row['speedup'][name]:.1f}"
-            table.add_row(str(row["threads"]), str(row["batch"]), name, f"{rtf:.5f}", ratio)
+            cells = [f"{row[kind][name]:.1f}" for kind in ("speedup", "speedup_vs_best")]
+            cer = f"{100 * rates[name]:.1f}" if name in rates else ""
+            table.add_row(str(row["threads"]), str(row["batch"]), name, cer, f"{rtf:.5f}", *cells)
     # Into a file or a pipe there is no width to keep to.
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
