@@ -35,7 +35,7 @@ check: .venv/installed  ## lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-.venv/installed: pyproject.toml constraints.txt hatch_build.py asr/inference/core/block_sparse.cpp
+.venv/installed: pyproject.toml constraints.txt hatch_build.py $(wildcard asr/inference/core/*.cpp)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@

@@ -30,12 +30,12 @@ class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         if not compiler or sys.platform == "win32":
             self.app.display_warning("No C++ compiler: inference will run in numpy, slowly.")
             return
-        source = core / "block_sparse.cpp"
+        sources = sorted(map(str, core.glob("*.cpp")))
         x86 = platform.machine() in {"x86_64", "AMD64"}
         for name, flags in {"portable": [], **(X86 if x86 else {})}.items():
             library = core / f"block_sparse_{name}.so"
             partial = library.with_suffix(".partial")
-            command = [*compiler, *FLAGS, *flags, str(source), "-o", str(partial)]
+            command = [*compiler, *FLAGS, *flags, *sources, "-o", str(partial)]
             try:
                 done = subprocess.run(command, capture_output=True, text=True)
                 reason = done.stderr if done.returncode else ""

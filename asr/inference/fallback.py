@@ -1,12 +1,17 @@
-"""The same layers in numpy, for machines on which the kernel could not be built."""
+"""The same features and layers in numpy, for machines without a compiled kernel."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from asr.features.mel import ENERGY_FLOOR
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
+from asr.inference.feature_settings import FeatureSettings
 from asr.inference.layers import CLIP, ConvolutionWeights, Direction, Product
+from asr.inference.resampling import ResamplingFilters
 
+_FRAMES = 128  # transformed at once, so that they stay in the cache
+_TAPS = 1 << 16  # of resampled samples made at once, for the same reason
 _VECTORS = 256  # multiplied at once: each meets every block in a copy of its own
 
 
@@ -19,6 +24,14 @@ class Numpy:
 
     name = "numpy"
 
+    def resampling(self, filters: ResamplingFilters) -> "_Resampling":
+        """Rows of resampled samples."""
+        return _Resampling(filters)
+
+    def log_energies(self, settings: FeatureSettings) -> "_LogEnergies":
+        """Samples to normalised log energies."""
+        return _LogEnergies(settings)
+
     def product(self, matrix: BlockSparseMatrix, bias: NDArray | None = None) -> Product:
         """x (N, K) to x W' + bias (N, R)."""
         return _product(matrix, bias)
@@ -30,6 +43,51 @@ class Numpy:
     def convolution(self, weights: ConvolutionWeights) -> "_Convolution":
         """A convolution, ready to run."""
         return _Convolution(weights)
+
+
+class _Resampling:
+    def __init__(self, filters: ResamplingFilters) -> None:
+        self._each = filters
+
+    def __call__(self, padded: NDArray, rows: int) -> NDArray[np.float32]:
+        each = self._each
+        taps = sliding_window_view(padded.astype(np.float64), each.filters.shape[1])
+        resampled = np.empty((rows, each.target), np.float32)
+        step = max(_TAPS // each.filters.size, 1)
+        for first in range(0, rows, step):
+            some = np.arange(first, min(first + step, rows))
+            seen = taps[some[:, None] * each.original + each.firsts]
+            # Not by BLAS, whose threads spin.
+            resampled[some] = np.einsum("ijk,jk->ij", seen, each.filters)
+        return resampled.reshape(-1)
+
+
+class _LogEnergies:
+    def __init__(self, settings: FeatureSettings) -> None:
+        self._settings, self._hann, bands = settings, settings.hann(), settings.bands()
+        self._starts, self._weights = bands.starts[:-1], bands.weights
+        ends = zip(bands.first, np.diff(bands.starts), strict=True)
+        self._within = np.concatenate([np.arange(first, first + count) for first, count in ends])
+
+    def __call__(self, waveform: NDArray, frames: int) -> NDArray[np.float32]:
+        settings = self._settings
+        framed = sliding_window_view(waveform, settings.window)[:: settings.hop][:frames]
+        logs = np.empty((settings.bins, frames), np.float32)
+        for first in range(0, frames, _FRAMES):
+            some = framed[first : first + _FRAMES]
+            logs[:, first : first + _FRAMES] = self._some(some).T
+        logs -= settings.mean[:, None]
+        logs /= settings.deviation[:, None]
+        return logs
+
+    def _some(self, framed: NDArray) -> NDArray[np.float64]:
+        spectrum = np.fft.rfft(framed.astype(np.float64) * self._hann, self._settings.fft_size)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)  # (T, fft_size // 2 + 1)
+        weighted = power[:, self._within]
+        weighted *= self._weights
+        # Not by a matrix product, which would start threads.
+        logs: NDArray = np.log(np.add.reduceat(weighted, self._starts, axis=1) + ENERGY_FLOOR)
+        return logs
 
 
 def _product(matrix: BlockSparseMatrix, bias: NDArray | None) -> Product:

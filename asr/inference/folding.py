@@ -18,7 +18,7 @@ from asr.features.base import Features
 from asr.features.log_mel import LogMel
 from asr.features.spectrogram import Spectrogram
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
-from asr.inference.features import FeatureSettings
+from asr.inference.feature_settings import FeatureSettings
 from asr.inference.layers import GATES, CellName, ConvolutionWeights, Direction
 from asr.inference.model import Linear, Model
 from asr.model.acoustic import AcousticModel, Projection

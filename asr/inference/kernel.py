@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 
 from asr.errors import InputError
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
-from asr.inference.layers import CLIP, GATES, ConvolutionWeights, Direction
+from asr.inference.fallback import Numpy
+from asr.inference.feature_settings import FeatureSettings
+from asr.inference.kernel_features import KernelLogEnergies, KernelResampling, transformable
+from asr.inference.layers import CLIP, GATES, ConvolutionWeights, Direction, LogEnergies
 from asr.inference.library import LayerStruct, PackedStruct, available, open_library
 from asr.inference.packing import Strips, pack_lanes, pack_panel
+from asr.inference.resampling import ResamplingFilters
 
 _MARGIN = 64  # floats that the kernel may read behind a bias
 _WEIGHT_TYPES = {np.dtype(np.float32): 0, np.dtype(np.float16): 1, np.dtype(np.int8): 2}
@@ -39,6 +43,16 @@ class Kernel:
             )
         self.name = instruction_set
         self._library = library
+
+    def resampling(self, filters: ResamplingFilters) -> KernelResampling:
+        """Rows of resampled samples."""
+        return KernelResampling(self._library, filters)
+
+    def log_energies(self, settings: FeatureSettings) -> LogEnergies:
+        """Samples to normalised log energies."""
+        if transformable(settings.fft_size):
+            return KernelLogEnergies(self._library, settings)
+        return Numpy().log_energies(settings)
 
     def product(self, matrix: BlockSparseMatrix, bias: NDArray | None = None) -> "_Product":
         """x (N, K) to x W' + bias (N, R)."""

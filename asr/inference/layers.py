@@ -1,4 +1,4 @@
-"""What the kernel and its numpy stand-in both compute: products and recurrent layers."""
+"""What the kernel and its numpy stand-in both compute: features, products, recurrent layers."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from asr.errors import InputError
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
+from asr.inference.feature_settings import FeatureSettings
+from asr.inference.resampling import ResamplingFilters
 
 CellName = Literal["gru", "lstm", "tanh", "clipped_relu"]
 GATES: dict[str, int] = {"gru": 3, "lstm": 4, "tanh": 1, "clipped_relu": 1}
@@ -120,11 +122,33 @@ class ConvolutionWeights:
         return np.ascontiguousarray(split)
 
 
+class LogEnergies(Protocol):
+    """Samples (N,) float32 at the model's rate to normalised log energies (F, frames), float32.
+
+    Frame t is the window from sample t * hop on; the last one ends within the samples. A frame's
+    features are the same bits whatever others are computed with it.
+    """
+
+    def __call__(self, waveform: NDArray, frames: int) -> NDArray[np.float32]: ...
+
+
+class Resampling(Protocol):
+    """So many rows, from samples that begin `width` before the first: (rows * target,) float32.
+
+    Summed in float64 and rounded once, as training does: the order of a sum in float32 would show
+    in the bins that a lower rate leaves empty.
+    """
+
+    def __call__(self, padded: NDArray, rows: int) -> NDArray[np.float32]: ...
+
+
 class Engine(Protocol):
-    """Makes weights ready to run; `name` says by what."""
+    """Makes filters and weights ready to run; `name` says by what."""
 
     name: str
 
+    def resampling(self, filters: ResamplingFilters) -> Resampling: ...
+    def log_energies(self, settings: FeatureSettings) -> LogEnergies: ...
     def product(self, matrix: BlockSparseMatrix, bias: NDArray | None = None) -> Product: ...
     def recurrence(self, direction: Direction, threads: int = 1) -> Recurrence: ...
     def convolution(self, weights: ConvolutionWeights) -> Convolution: ...

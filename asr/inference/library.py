@@ -3,7 +3,7 @@
 import ctypes
 import sys
 import warnings
-from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_double, c_float, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,23 @@ class LayerStruct(ctypes.Structure):
     )
 
 
+class BandsStruct(ctypes.Structure):
+    """`Bands` of core/features.cpp."""
+
+    _fields_ = (
+        *(
+            (name, c_void_p)
+            for name in (
+                *("window", "roots", "factors", "first", "starts"),
+                *("weights", "mean", "deviation"),
+            )
+        ),
+        *((name, c_int64) for name in ("window_size", "hop", "fft_size", "bands")),
+        ("largest_factor", c_int64),
+        ("floor", c_double),
+    )
+
+
 def available() -> tuple[str, ...]:
     """Instruction sets that were built and that this processor has, the fastest first."""
     portable = open_library("portable")
@@ -64,8 +81,14 @@ def open_library(instruction_set: str) -> Any:
             stacklevel=2,
         )
         return None
-    sizes = (library.block_sparse_packed_size(), library.block_sparse_layer_size())
-    if sizes != (ctypes.sizeof(PackedStruct), ctypes.sizeof(LayerStruct)):
+    structs = (
+        ("block_sparse_packed_size", PackedStruct),
+        ("block_sparse_layer_size", LayerStruct),
+        ("features_bands_size", BandsStruct),
+    )
+    # A function that is not there is an older version's library.
+    sizes = [getattr(library, name, lambda: 0)() for name, _ in structs]
+    if sizes != [ctypes.sizeof(struct) for _, struct in structs]:
         raise InputError(
             str(path),
             expected="the library that belongs to this version",
@@ -85,6 +108,11 @@ def open_library(instruction_set: str) -> Any:
         *(POINTER(LayerStruct), pointer, c_int64, c_int64, pointer, c_int64, c_int64),
         *(pointer, c_int32, c_int32, c_int32, pointer, pointer),
     )
+    library.features_resample.argtypes = (
+        *(pointer, pointer, c_int64, c_int64, c_int64),
+        *(pointer, c_int64, pointer),
+    )
+    library.features_log_energies.argtypes = (POINTER(BandsStruct), pointer, c_int64, pointer)
     return library
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from asr.errors import InputError
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
-from asr.inference.features import FeatureSettings
+from asr.inference.feature_settings import FeatureSettings
 from asr.inference.layers import ConvolutionWeights, Direction
 from asr.text import Vocabulary, vocabulary_from_state
 

@@ -38,7 +38,7 @@ from safetensors.numpy import load, save
 from asr.errors import InputError
 from asr.files import atomic_write
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
-from asr.inference.features import FeatureSettings
+from asr.inference.feature_settings import FeatureSettings
 from asr.inference.layers import ConvolutionWeights, Direction
 from asr.inference.model import Linear, Model, shares_input
 

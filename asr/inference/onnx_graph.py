@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.inference.features import FeatureSettings
+from asr.inference.feature_settings import FeatureSettings
 from asr.inference.layers import CLIP, ConvolutionWeights, Direction
 from asr.inference.model import Linear, Model
 from asr.inference.onnx_layers import IR_VERSION, OPSET, import_onnx, recurrent_node

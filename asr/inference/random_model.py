@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
-from asr.inference.features import FeatureSettings
+from asr.inference.feature_settings import FeatureSettings
 from asr.inference.layers import ConvolutionWeights, Direction
 from asr.inference.model import Linear, Model
 from asr.text import CharacterVocabulary

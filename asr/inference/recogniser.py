@@ -43,8 +43,8 @@ class Recogniser:
         self.model = model if isinstance(model, Model) else read_model(model)
         if threads < 1:
             raise InputError("threads", expected="1 or more", got=str(threads), remedy="Use 1.")
-        self.engine = _engine(engine)
-        self._features = FeatureExtractor(self.model.features)
+        self.engine = engine_of(engine)
+        self._features = FeatureExtractor(self.model.features, self.engine)
         self._network = Network(self.model, self.engine, threads)
 
     def features(self, samples: NDArray, rate: int) -> NDArray[np.float32]:
@@ -123,7 +123,8 @@ class Recogniser:
         return Transcript(self.text(log_probs), info.seconds, time.perf_counter() - started)
 
 
-def _engine(name: str | None) -> Engine:
+def engine_of(name: str | None) -> Engine:
+    """The engine of this name, or without one the fastest that this processor has."""
     built = available()
     if name == "numpy":
         return Numpy()

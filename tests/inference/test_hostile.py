@@ -14,6 +14,7 @@ from safetensors.numpy import load, save
 
 from asr.errors import InputError
 from asr.inference.folding import folded
+from asr.inference.library import available
 from asr.inference.model_file import FORMAT, model_bytes, model_from_bytes
 from asr.inference.recogniser import Recogniser
 from tests.inference.exported import pruned
@@ -129,7 +130,7 @@ warnings.simplefilter("ignore")
 from tests.inference.test_hostile import run_tampered
 assert library.available(), "no sanitised kernel"
 print(*run_tampered(500, 1), *run_tampered(500, 2, directions="one", lookahead=3))
-tests = ["test_recurrence.py", "test_model_file.py", "test_export.py"]
+tests = ["test_features.py", "test_recurrence.py", "test_model_file.py", "test_export.py"]
 tests = [f"tests/inference/{name}" for name in tests]
 chosen = "not numpy and not no_torch"
 sys.exit(pytest.main(["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-k", chosen, *tests]))
@@ -141,11 +142,11 @@ sys.exit(pytest.main(["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-k", cho
 def test_nothing_is_read_or_written_out_of_bounds(tmp_path):
     from hatch_build import FLAGS, X86
 
-    source = ROOT / "asr/inference/core/block_sparse.cpp"
+    sources = sorted(map(str, (ROOT / "asr/inference/core").glob("*.cpp")))
     checks = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-O1", "-g"]
-    for name in ("portable", "avx512"):
+    for name in {"portable", *available()[:1]}:
         out = tmp_path / f"block_sparse_{name}.so"
-        command = ["g++", *FLAGS, *X86.get(name, []), *checks, str(source), "-o", str(out)]
+        command = ["g++", *FLAGS, *X86.get(name, []), *checks, *sources, "-o", str(out)]
         subprocess.run(command, check=True, capture_output=True)
     libraries = [
         subprocess.run(

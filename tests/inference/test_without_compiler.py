@@ -38,7 +38,8 @@ def built(root: Path, monkeypatch) -> tuple[dict, list[str]]:
     hatchling = pytest.importorskip("hatchling.builders.hooks.plugin.interface")
     core = root / "asr" / "inference" / "core"
     core.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "asr/inference/core/block_sparse.cpp", core)
+    for source in (ROOT / "asr" / "inference" / "core").glob("*.cpp"):
+        shutil.copy(source, core)
     monkeypatch.syspath_prepend(str(ROOT))
     monkeypatch.delitem(sys.modules, "hatch_build", raising=False)
     import hatch_build

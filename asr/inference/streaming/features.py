@@ -12,14 +12,15 @@ class StreamingResampler:
     """A sample comes out as soon as all that its filter reaches have come in."""
 
     def __init__(self, resampler: Resampler) -> None:
-        self._resampler, self.width = resampler, resampler.width
+        self._filters, self._rows = resampler.filters, resampler.rows
+        self.width = self._filters.width
         # Begins `width` before the first sample of the row that the next output is in.
-        self.tail = Tail(resampler.width)
+        self.tail = Tail(self.width)
         self._received = self._sent = 0
 
     def __call__(self, samples: NDArray, last: bool) -> NDArray[np.float32]:
         """`(N,)` to the samples that follow from them, beyond the end zeros."""
-        each = self._resampler
+        each = self._filters
         self._received += len(samples)
         self.tail.append(samples)
         if last:
@@ -37,7 +38,7 @@ class StreamingResampler:
         missing = (rows - 1) * each.original + each.reach - len(seen)
         if missing > 0:
             seen = np.concatenate([seen, np.zeros(missing, np.float32)])
-        phases = each.rows(seen, rows)
+        phases = self._rows(seen, rows)
         resampled = phases[self._sent - first * each.target : ready - first * each.target]
         self._sent = ready
         self.tail.drop((ready // each.target - first) * each.original)
@@ -65,10 +66,7 @@ class StreamingFeatures:
         frames = max((len(self.tail) - window) // hop + 1, 0)
         if not frames:
             return np.empty((0, self._extractor.settings.bins), np.float32)
-        rows = self.tail.rows
-        step = rows.itemsize
-        framed: NDArray = np.ndarray((frames, window), np.float32, rows, 0, (hop * step, step))
-        features = self._extractor.of_frames(framed)
+        features = self._extractor.of_frames(self.tail.rows, frames).T
         self.tail.drop(frames * hop)
         self._sent += frames
         return features

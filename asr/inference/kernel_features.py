@@ -1,0 +1,101 @@
+"""Resampling and log energies by the compiled kernel."""
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.features.mel import ENERGY_FLOOR
+from asr.inference.feature_settings import FeatureSettings
+from asr.inference.library import BandsStruct
+from asr.inference.resampling import ResamplingFilters
+
+_LARGEST_FACTOR = 13  # the work of a prime factor grows with its square
+
+
+def transformable(fft_size: int) -> bool:
+    """Whether the kernel has a fast transform of this size."""
+    return max(_factors(fft_size)) <= _LARGEST_FACTOR
+
+
+class KernelResampling:
+    """`Resampling` of asr.inference.layers."""
+
+    def __init__(self, library: Any, filters: ResamplingFilters) -> None:
+        self._function, self._each = library.features_resample, filters
+        self._taps = np.ascontiguousarray(filters.filters, np.float64)
+        self._firsts = np.ascontiguousarray(filters.firsts, np.int64)
+
+    def __call__(self, padded: NDArray, rows: int) -> NDArray[np.float32]:
+        each = self._each
+        padded = np.ascontiguousarray(padded, np.float32)
+        last = (rows - 1) * each.original + int(self._firsts.max()) + self._taps.shape[1]
+        assert rows >= 1
+        assert last <= len(padded)
+        resampled = np.empty(rows * each.target, np.float32)
+        self._function(
+            self._taps.ctypes.data,
+            self._firsts.ctypes.data,
+            each.target,
+            self._taps.shape[1],
+            each.original,
+            padded.ctypes.data,
+            rows,
+            resampled.ctypes.data,
+        )
+        return resampled
+
+
+class KernelLogEnergies:
+    """`LogEnergies` of asr.inference.layers, where the transform's size is `transformable`."""
+
+    def __init__(self, library: Any, settings: FeatureSettings) -> None:
+        self._function, self._settings = library.features_log_energies, settings
+        size, bands = settings.fft_size, settings.bands()
+        # An even transform is a complex one of half the size.
+        factors = _factors(size // 2 if size % 2 == 0 else size)
+        turns = np.exp(-2j * np.pi * np.arange(size) / size)
+        # The addresses hold as long as the arrays are kept.
+        self._arrays: dict[str, NDArray] = {
+            "window": settings.hann(),
+            "roots": np.ascontiguousarray(turns, np.complex128),
+            "factors": np.array(factors, np.int32),
+            "first": bands.first.astype(np.int32),
+            "starts": bands.starts.astype(np.int32),
+            "weights": np.ascontiguousarray(bands.weights, np.float64),
+            "mean": np.ascontiguousarray(settings.mean, np.float32),
+            "deviation": np.ascontiguousarray(settings.deviation, np.float32),
+        }
+        self._struct = BandsStruct(
+            **{name: array.ctypes.data for name, array in self._arrays.items()},
+            window_size=settings.window,
+            hop=settings.hop,
+            fft_size=size,
+            bands=settings.bins,
+            largest_factor=max(factors),
+            floor=ENERGY_FLOOR,
+        )
+
+    def __call__(self, waveform: NDArray, frames: int) -> NDArray[np.float32]:
+        waveform = np.ascontiguousarray(waveform, np.float32)
+        assert frames >= 1
+        assert (frames - 1) * self._settings.hop + self._settings.window <= len(waveform)
+        logs = np.empty((self._settings.bins, frames), np.float32)
+        struct, source = ctypes.byref(self._struct), waveform.ctypes.data
+        if self._function(struct, source, frames, logs.ctypes.data):
+            raise MemoryError("no memory for the spectra of a few frames")
+        return logs
+
+
+def _factors(size: int) -> list[int]:
+    """Fours, then primes, whose product is `size`; a one for 1."""
+    factors: list[int] = []
+    divisor = 4
+    while size > 1:
+        if size % divisor == 0:
+            factors.append(divisor)
+            size //= divisor
+        else:
+            divisor = 2 if divisor == 4 else divisor + 1
+    return factors or [1]
