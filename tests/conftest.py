@@ -1,6 +1,7 @@
 """Fixtures of all tests: one thread, and the real speech where it is at hand."""
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
@@ -17,6 +18,17 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def one_thread() -> None:
     """Two busy threads on shared cores were seen many times slower than one."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def signals_as_in_a_terminal() -> None:
+    """Processes inherit what is ignored: by nohup SIGHUP, by a script's `&` SIGINT."""
+    for signum, usual in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(signum) == signal.SIG_IGN:
+            signal.signal(signum, usual)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from asr.model.autocast import cpu_has_bf16
 from asr.model.gru_recurrence import gru_recurrence
 from asr.model.masking import Padding, padding, reverse
 from asr.model.recurrence import Nonlinearity
@@ -97,8 +98,15 @@ class GatedLayer(nn.Module):
 
 def _run(cell: nn.GRU | nn.LSTM, x: Tensor) -> Tensor:
     """(S, B, inputs) to (S, B, H) from left to right."""
-    if x.is_cuda or isinstance(cell, nn.LSTM):
+    if x.is_cuda:
         states: Tensor = cell(x)[0]
+        return states
+    if isinstance(cell, nn.LSTM):
+        # oneDNN refuses an LSTM in bfloat16 where the processor has none of it.
+        if torch.is_autocast_enabled("cpu") and not cpu_has_bf16():
+            with torch.autocast("cpu", enabled=False):
+                return _run(cell, x.float())
+        states = cell(x)[0]
         return states
     weights = dict(cell.named_parameters())
     drive = F.linear(x, weights["weight_ih_l0"], weights["bias_ih_l0"])

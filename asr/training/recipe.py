@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy
 
 from asr.errors import InputError
+from asr.model.autocast import cpu_has_bf16
 from asr.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from asr.training.mask_record import MaskRecord
 from asr.training.memory_scan import WorstBatchScan
@@ -121,6 +122,11 @@ def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> light
             expected="bf16-mixed on a CPU",
             got="16-mixed, which a CPU would silently run in bf16",
             remedy="Set training.precision=bf16-mixed.",
+        )
+    if recipe.precision == "bf16-mixed" and on_cpu and folder.leader and not cpu_has_bf16():
+        print(
+            "warning: this processor has no bf16 instructions, on which bf16-mixed was seen ten "
+            "times as slow as training.precision=32-true, which is another run"
         )
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for noise in _NOISE:

@@ -1,9 +1,11 @@
 """What a submitted run does when it is told to stop, in submitit's own local jobs."""
 
+import math
 import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +108,13 @@ def test_ends_that_a_run_can_have(runs: Path) -> None:
 
 
 def test_at_the_end_of_its_time_it_saves_and_comes_back(runs: Path) -> None:
+    began = time.monotonic()
+    engine().run([Job(queued_run(runs, "done"))], lambda *_: None)
+    start = time.monotonic() - began  # of a run, on this machine; below, three start at once
     names = ("saves", "elsewhere", "endless")
     folders = [queued_run(runs, name) for name in names]
-    engine(timeout_min=0.05).run([Job(folder) for folder in folders], lambda path, job: None)
+    limited = engine(timeout_min=max(3, 3 * start) / 60, signal_delay_s=math.ceil(start))
+    limited.run([Job(folder) for folder in folders], lambda *_: None)
     saves, elsewhere, endless = folders
     for folder in (saves, elsewhere):  # in training, and where it handles no signals itself
         assert read_status(folder)["state"] == "done"

@@ -56,6 +56,28 @@ def test_16_mixed_on_a_cpu_is_refused(tmp_path: Path, accelerator: str) -> None:
         trainer(tmp_path, precision="16-mixed", accelerator=accelerator)
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "precision", "told"),
+    [
+        ({"avx2": True, "avx512_bf16": False}, "bf16-mixed", True),
+        ({"avx2": True, "avx512_bf16": False}, "32-true", False),
+        ({"avx512_bf16": True}, "bf16-mixed", False),
+        ({"amx_bf16": True}, "bf16-mixed", False),
+    ],
+)
+def test_bf16_without_its_instructions_is_told(
+    capabilities: dict[str, bool],
+    precision: str,
+    told: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    trainer(tmp_path, precision=precision)
+    assert ("no bf16 instructions" in capsys.readouterr().out) == told
+
+
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has one")
 def test_a_gpu_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="hardware: expected devices that this machine has"):
