@@ -24,6 +24,7 @@ from asr.files import atomic_write
 from asr.sparsity.dense import Dense
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.quantiles import weight_quantiles
+from asr.training.allocator import keep_freed_memory
 from asr.training.checkpoints import best_rates, newest_readable
 from asr.training.loggers import close
 from asr.training.memory_scan import fitting_into_memory
@@ -52,6 +53,7 @@ def train(cfg: DictConfig) -> float | None:
     hardware: Hardware = build(cfg.hardware)
     recipe: Recipe = build(cfg.training)
     torch.set_num_threads(hardware.threads)
+    keep_freed_memory()
     lightning.seed_everything(cfg.seed, verbose=False)
     trainer = make_trainer(recipe, hardware, folder)
     if cfg.trial is not None:

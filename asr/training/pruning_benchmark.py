@@ -23,6 +23,7 @@ from asr.sparsity.pruner import Pruner
 from asr.sparsity.selection import Selection
 from asr.sparsity.threshold import ThresholdPruning
 from asr.sparsity.zeros import zeros_by_matrix
+from asr.training.allocator import keep_freed_memory
 from asr.training.loss import ctc_losses
 
 LABELS = 29
@@ -117,6 +118,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     options = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as train.py
     trainings = {
         name: Training(options.preset, METHODS[name], options.batch, options.seconds)
         for name in dict.fromkeys(("dense", *options.methods))  # the ratios are to dense

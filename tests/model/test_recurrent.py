@@ -87,3 +87,19 @@ def test_recurrent_gates_start_orthogonal_and_the_forget_gate_open(
     if kind is nn.LSTM:
         memory = cell(x, (zero, zero + 1.0))[1][1]
         torch.testing.assert_close(memory, torch.full_like(memory, 1.0).sigmoid())
+
+
+def test_an_lstm_under_autocast_is_in_float32_without_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr.model.recurrent.cpu_has_bf16", lambda: False)
+    torch.manual_seed(0)
+    x = torch.randn(6, 3, INPUTS)
+    layer = GatedLayer(INPUTS, HIDDEN, "lstm", bidirectional=True)
+    batch = padding(LENGTHS, len(x))
+    expected = layer(x, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(x.bfloat16(), batch)
+    for mixed, full in zip(found, expected, strict=True):
+        assert mixed.dtype == torch.float32
+        torch.testing.assert_close(mixed, full, atol=0.02, rtol=0)
+    torch.cat(found).sum().backward()
+    assert all(parameter.grad is not None for parameter in layer.parameters())
