@@ -388,8 +388,10 @@ void panel_by_width(const Packed& m, const float* bias, Address address, const f
   return panel_columns<MR, 8, 1>(m, bias, address, x, y, pitch);
 #else
   constexpr int NV = MR == 8 ? 1 : 2;  // 16 registers
-  for (int c = 0; c < columns; c += N * NV)
+  int c = 0;
+  for (; c + N * NV <= columns; c += N * NV)
     panel_columns<MR, N, NV>(m, bias, address, x + c, y + c, pitch);
+  for (; c < columns; c += N) panel_columns<MR, N, 1>(m, bias, address, x + c, y + c, pitch);
 #endif
 }
 
