@@ -1,6 +1,7 @@
 """Resampling and log energies by the compiled kernel."""
 
 import ctypes
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -91,11 +92,10 @@ class KernelLogEnergies:
 def _factors(size: int) -> list[int]:
     """Fours, then primes, whose product is `size`; a one for 1."""
     factors: list[int] = []
-    divisor = 4
-    while size > 1:
-        if size % divisor == 0:
+    for divisor in chain([4], count(2)):
+        while size % divisor == 0:
             factors.append(divisor)
             size //= divisor
-        else:
-            divisor = 2 if divisor == 4 else divisor + 1
-    return factors or [1]
+        if size == 1:
+            return factors or [1]
+    raise AssertionError("a size of 1 or more ends there")
