@@ -52,7 +52,7 @@ def test_a_sweep_is_preempted_and_ends_as_if_it_was_not(
     until(lambda: len(training()) == 2)
     dense = training()
     trainings.preempt()
-    assert process.wait(150) == 0, (tmp_path / "log").read_text()
+    assert process.wait(400) == 0, (tmp_path / "log").read_text()
     folders = [status.parent for status in home.glob("*/status.json")]
     assert len(folders) == 4
     assert all(read_status(folder)["state"] == "done" for folder in folders)
@@ -86,12 +86,12 @@ def test_preempted_by_sigterm(
 def test_at_its_time_limit_it_saves_and_comes_back(
     slurm: Cluster, tones: Path, tmp_path: Path, undisturbed: Path
 ) -> None:
-    """The shortest limit is a minute, and SLURM looks every half: meanwhile the run is stopped."""
+    """SLURM looks every half minute; a slow machine needs one to start. Then the run is stopped."""
     folder = queued_training(tones, tmp_path, LENGTH, "logger=wandb")
-    handed, job = submit(folder, timeout_min=1, signal_delay_s=45)
+    handed, job = submit(folder, timeout_min=2, signal_delay_s=45)
     until(lambda: in_training(folder))
     os.kill(read_status(folder)["pid"], signal.SIGSTOP)  # SLURM sends SIGCONT with its own
-    trainings.end_of(engine(), handed, 120)
+    trainings.end_of(engine(), handed, 300)
     assert read_status(folder)["state"] == "done"
     assert trainings.restarts(job) >= 1
     assert "SIGUSR2: saving after this batch" in (folder / "output.log").read_text()

@@ -72,7 +72,7 @@ def test_two_nodes_by_slurms_environment(tones: Path, tmp_path: Path) -> None:
                 )
             )  # fmt: skip
     told = [(tmp_path / f"log{rank}") for rank in range(2)]
-    assert [p.wait(120) for p in processes] == [0, 0], "".join(map(Path.read_text, told))
+    assert [p.wait(300) for p in processes] == [0, 0], "".join(map(Path.read_text, told))
     assert_one_run("".join(map(Path.read_text, told)), tones, tmp_path)
 
 

@@ -27,7 +27,7 @@ def sweep(data: Path, runs: Path, *overrides: str) -> list[str]:
 
 
 def until(
-    true: Callable[[], bool], process: subprocess.Popen[str] | None = None, seconds: float = 90
+    true: Callable[[], bool], process: subprocess.Popen[str] | None = None, seconds: float = 240
 ) -> None:
     """Wait for something that must come before a process has ended."""
     deadline = time.monotonic() + seconds
@@ -52,7 +52,7 @@ def all_in_training(home: Path) -> list[Path]:
     return [folder for folder in folders if in_training(folder)]
 
 
-def end_of(engine: Submitit, handed: dict[Job, str], seconds: float = 90) -> None:
+def end_of(engine: Submitit, handed: dict[Job, str], seconds: float = 240) -> None:
     """Wait as the engine does."""
     until(lambda: not engine.settle(handed), seconds=seconds)
 
