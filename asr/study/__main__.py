@@ -10,7 +10,18 @@ from matplotlib.figure import Figure
 
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write
-from asr.study import block_size, corpus, equal_width, front, gain, larger, method, tuning, where
+from asr.study import (
+    best,
+    block_size,
+    corpus,
+    equal_width,
+    front,
+    gain,
+    larger,
+    method,
+    tuning,
+    where,
+)
 from asr.study.kept import read_kept
 from asr.study.page import regenerate
 from asr.study.section import Material, Section
@@ -28,6 +39,7 @@ SECTIONS: dict[str, Callable[[Material], Section]] = {
     "payers": where.payers,
     "sizes": gain.sizes,
     "speed": gain.speed,
+    "best": best.section,
     "cost": tuning.cost,
 }
 

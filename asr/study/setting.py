@@ -62,6 +62,11 @@ class Setting:
         return sum(one.sparsity for one in self.system.results) / len(self.runs)
 
     @property
+    def parameters(self) -> int:
+        """Weights of the whole model, zeros counted."""
+        return self.system.results[0].parameters
+
+    @property
     def nonzero(self) -> int:
         """Weights of the whole model that are not zero, mean of the seeds."""
         return round(sum(one.nonzero for one in self.system.results) / len(self.runs))

@@ -7,7 +7,18 @@ import pytest
 
 from asr.errors import InputError
 from asr.statistics.comparison import compare, holm
-from asr.study import block_size, corpus, equal_width, front, gain, larger, method, tuning, where
+from asr.study import (
+    best,
+    block_size,
+    corpus,
+    equal_width,
+    front,
+    gain,
+    larger,
+    method,
+    tuning,
+    where,
+)
 from asr.study.section import p_value
 from tests.study.material import REFERENCES, damaged, material, write_kept
 
@@ -211,3 +222,20 @@ def test_the_corpus_is_counted_from_the_references(grid):
 def test_what_is_not_there_yet_is_said_with_its_command(make, tmp_path):
     write_kept(tmp_path, "t", damaged(2), split="validation", experiment="study_tuning")
     assert re.match(r"No .* yet: train by `python ", make(material(tmp_path)).text)
+
+
+def test_the_best_model_is_chosen_by_validation(tmp_path):
+    own = {"experiment": "study_best"}
+    for group, hidden, test, validation in (("a", 300, 5, 9), ("b", 384, 8, 6)):
+        for split, errors in (("validation", validation), ("test", test)):
+            out = tmp_path / split
+            write_kept(out, group, damaged(errors), hidden=hidden, split=split, **own)
+    write_kept(tmp_path, "dense", damaged(1))
+    text = best.section(material(tmp_path)).text
+    assert f"is {100 * 8 / CHARACTERS:.1f} (" in text
+    assert "of a model of 461,800 parameters" in text
+    assert re.findall(r"2 layers of (\d+), dense, 1 seed", text) == ["384", "300"]
+
+
+def test_a_best_model_is_not_there_yet(grid):
+    assert "No larger model yet" in best.section(material(grid)).text

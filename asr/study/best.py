@@ -1,0 +1,41 @@
+"""The lowest error rate that was reached, outside the grid."""
+
+from asr.study.plan import REAL
+from asr.study.section import Material, Section, nothing_yet, rate_cells, seeds_of, table
+from asr.study.setting import Setting
+
+EXPERIMENT = "study_best"
+
+
+def section(material: Material) -> Section:
+    """Models of their own experiment, the lowest validation CER first."""
+    found = [one for one in material.settings if one.corpus == REAL and _own(one)]
+    if not found:
+        return nothing_yet("larger model", f"python train.py +experiment={EXPERIMENT}")
+    chosen = {one.group_key: one.cer for one in material.tuned if one.corpus == REAL}
+    ordered = sorted(found, key=lambda one: (chosen.get(one.group_key, 1.0), one.cer))
+    best = ordered[0]
+    head = ["model", "parameters", "file in fp16", "CER %", "of each seed", "WER %", "minutes"]
+    return Section(
+        f"The lowest CER on the test split is {rate_cells(best)[0]} %, of a model of "
+        f"{best.parameters:,} parameters that was chosen by the validation split.\n\n"
+        + table(head, [_row(one) for one in ordered])
+    )
+
+
+def _own(one: Setting) -> bool:
+    return EXPERIMENT in one.experiments
+
+
+def _row(one: Setting) -> list[str]:
+    layers = one.config["model"]["layers"]
+    kind = "dense" if one.dense else f"{100 * one.sparsity:.0f} % zeros in {one.block}"
+    minutes = sum(run.weights.training_seconds for run in one.runs) / len(one.runs) / 60
+    size = one.runs[0].weights.file_exported["fp16"] / 1e6
+    return [
+        f"{layers} layers of {one.hidden}, {kind}, {seeds_of(one)}",
+        f"{one.parameters:,}",
+        f"{size:.2f} MB",
+        *rate_cells(one),
+        f"{minutes:.0f}",
+    ]
