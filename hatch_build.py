@@ -19,7 +19,7 @@ X86 = {"avx2": ["-march=x86-64-v3"], "avx512": ["-march=x86-64-v4", "-mprefer-ve
 
 
 class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-    """One library for each instruction set, beside its source."""
+    """One library for each instruction set, beside its sources."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         compiler = shlex.split(os.environ.get("CXX", "")) or _first("g++", "c++", "clang++")

@@ -21,14 +21,12 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def signals_as_in_a_terminal() -> None:
-    """Processes inherit what is ignored: by nohup SIGHUP, by a script's `&` SIGINT."""
-    for signum, usual in (
-        (signal.SIGINT, signal.default_int_handler),
-        (signal.SIGHUP, signal.SIG_DFL),
-    ):
+def signals_reach_children() -> None:
+    """Processes inherit what is ignored, by nohup SIGHUP and by a script's `&` SIGINT, but no
+    handler: with one that does nothing, this process ignores them still."""
+    for signum in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(signum) == signal.SIG_IGN:
-            signal.signal(signum, usual)
+            signal.signal(signum, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -47,10 +47,10 @@ class Numpy:
 
 class _Resampling:
     def __init__(self, filters: ResamplingFilters) -> None:
-        self._each = filters
+        self._filters = filters
 
     def __call__(self, padded: NDArray, rows: int) -> NDArray[np.float32]:
-        each = self._each
+        each = self._filters
         taps = sliding_window_view(padded.astype(np.float64), each.filters.shape[1])
         resampled = np.empty((rows, each.target), np.float32)
         step = max(_TAPS // each.filters.size, 1)

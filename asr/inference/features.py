@@ -22,31 +22,39 @@ class Resampler:
 
     Args:
         filters: between the two.
-        rows: applies them.
+        apply: rows of samples through them.
     """
 
     filters: ResamplingFilters
-    rows: Resampling
+    apply: Resampling
 
     def __call__(self, waveform: NDArray) -> NDArray[np.float32]:
         """All samples `(N,)` to all that come of them."""
         each = self.filters
         padded = np.pad(waveform, (each.width, each.width + each.original))
-        resampled = self.rows(padded, len(waveform) // each.original + 1)
+        resampled = self.apply(padded, len(waveform) // each.original + 1)
         return resampled[: resampled_samples(len(waveform), each.original, each.target)]
 
 
 @dataclass
 class FeatureExtractor:
-    """Samples to normalised features."""
+    """Samples to normalised features.
+
+    Args:
+        settings: of the model.
+        engine: what computes them.
+
+    Attributes:
+        log_energies: samples at the model's rate, and a number of frames, to features.
+    """
 
     settings: FeatureSettings
     engine: Engine
-    of_frames: LogEnergies = field(init=False)
+    log_energies: LogEnergies = field(init=False)
     _resamplers: dict[int, Resampler] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.of_frames = self.engine.log_energies(self.settings)
+        self.log_energies = self.engine.log_energies(self.settings)
 
     def __call__(self, samples: NDArray, rate: int) -> NDArray[np.float32]:
         """Samples `(N,)` at `rate` Hz to features `(F, T)`."""
@@ -57,7 +65,7 @@ class FeatureExtractor:
         frames = self.settings.frames(len(waveform))
         if len(waveform) < self.settings.window:
             waveform = np.pad(waveform, (0, self.settings.window - len(waveform)))
-        return self.of_frames(waveform, frames)
+        return self.log_energies(waveform, frames)
 
     def resample(self, waveform: NDArray, rate: int) -> NDArray[np.float32]:
         """Samples at `rate` Hz to the model's rate, as training resamples."""

@@ -13,7 +13,7 @@ from asr.inference.fallback import Numpy
 from asr.inference.feature_settings import FeatureSettings
 from asr.inference.kernel_features import KernelLogEnergies, KernelResampling, transformable
 from asr.inference.layers import CLIP, GATES, ConvolutionWeights, Direction, LogEnergies
-from asr.inference.library import LayerStruct, PackedStruct, available, open_library
+from asr.inference.library import LayerStruct, PackedStruct, address, available, open_library
 from asr.inference.packing import Strips, pack_lanes, pack_panel
 from asr.inference.resampling import ResamplingFilters
 
@@ -86,9 +86,9 @@ class _Product:
                 *map(ctypes.byref, self._packed),
                 self._bias_address,
                 inputs,
-                _address(x),
+                address(x),
                 inputs,
-                _address(y),
+                address(y),
                 rows,
                 len(x),
             )
@@ -167,18 +167,18 @@ class _Recurrence:
         _check(
             self._function(
                 ctypes.byref(layer),
-                _address(x),
+                address(x),
                 batch * inputs,
                 inputs,
-                _address(y),
+                address(y),
                 batch * hidden,
                 hidden,
-                _address(counts),
+                address(counts),
                 batch,
                 self._direction.reverse,
                 self._threads,
-                None if state is None else _address(state),
-                None if cell is None else _address(cell),
+                None if state is None else address(state),
+                None if cell is None else address(cell),
             )
         )
         return y
@@ -212,7 +212,7 @@ class _Convolution:
                 offsets.ctypes.data,
                 source.ctypes.data,
                 self._weights.stride[0] * phases * length,
-                _address(y),
+                address(y),
                 whole,
                 rows,
                 frames,
@@ -255,12 +255,6 @@ def _with_margin(bias: NDArray) -> NDArray[np.float32]:
 def _check(code: int) -> None:
     if code:
         raise MemoryError("no memory for a layer's intermediate values")
-
-
-def _address(values: NDArray) -> int:
-    # A third of the time that `values.ctypes` takes, which a short stream's step would feel.
-    address: int = values.__array_interface__["data"][0]
-    return address
 
 
 def _counts(lengths: NDArray, frames: int, batch: int) -> NDArray[np.int64]:

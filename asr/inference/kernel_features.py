@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from asr.features.mel import ENERGY_FLOOR
 from asr.inference.feature_settings import FeatureSettings
-from asr.inference.library import BandsStruct
+from asr.inference.library import BandsStruct, address
 from asr.inference.resampling import ResamplingFilters
 
 _LARGEST_FACTOR = 13  # the work of a prime factor grows with its square
@@ -24,27 +24,22 @@ class KernelResampling:
     """`Resampling` of asr.inference.layers."""
 
     def __init__(self, library: Any, filters: ResamplingFilters) -> None:
-        self._function, self._each = library.features_resample, filters
-        self._taps = np.ascontiguousarray(filters.filters, np.float64)
+        self._function = library.features_resample
+        self._original, self._target = filters.original, filters.target
+        # The addresses hold as long as the arrays are kept.
+        self._filters = np.ascontiguousarray(filters.filters, np.float64)
         self._firsts = np.ascontiguousarray(filters.firsts, np.int64)
+        taps = self._filters.shape[1]
+        self._reach = int(self._firsts.max()) + taps  # of a row's last filter
+        tables = (address(self._filters), address(self._firsts))
+        self._arguments = (*tables, self._target, taps, self._original)
 
     def __call__(self, padded: NDArray, rows: int) -> NDArray[np.float32]:
-        each = self._each
         padded = np.ascontiguousarray(padded, np.float32)
-        last = (rows - 1) * each.original + int(self._firsts.max()) + self._taps.shape[1]
         assert rows >= 1
-        assert last <= len(padded)
-        resampled = np.empty(rows * each.target, np.float32)
-        self._function(
-            self._taps.ctypes.data,
-            self._firsts.ctypes.data,
-            each.target,
-            self._taps.shape[1],
-            each.original,
-            padded.ctypes.data,
-            rows,
-            resampled.ctypes.data,
-        )
+        assert (rows - 1) * self._original + self._reach <= len(padded)
+        resampled = np.empty(rows * self._target, np.float32)
+        self._function(*self._arguments, address(padded), rows, address(resampled))
         return resampled
 
 
@@ -69,7 +64,7 @@ class KernelLogEnergies:
             "deviation": np.ascontiguousarray(settings.deviation, np.float32),
         }
         self._struct = BandsStruct(
-            **{name: array.ctypes.data for name, array in self._arrays.items()},
+            **{name: address(array) for name, array in self._arrays.items()},
             window_size=settings.window,
             hop=settings.hop,
             fft_size=size,
@@ -83,8 +78,8 @@ class KernelLogEnergies:
         assert frames >= 1
         assert (frames - 1) * self._settings.hop + self._settings.window <= len(waveform)
         logs = np.empty((self._settings.bins, frames), np.float32)
-        struct, source = ctypes.byref(self._struct), waveform.ctypes.data
-        if self._function(struct, source, frames, logs.ctypes.data):
+        struct, source = ctypes.byref(self._struct), address(waveform)
+        if self._function(struct, source, frames, address(logs)):
             raise MemoryError("no memory for the spectra of a few frames")
         return logs
 

@@ -8,13 +8,6 @@ import torch
 from torch import Tensor
 
 
-def cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies in bfloat16; what torch cannot tell is taken for granted."""
-    tell = getattr(torch.cpu, "get_capabilities", None)  # not in every torch that we take
-    names = ("avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16")
-    return tell is None or any(tell().get(name) for name in names)
-
-
 def autocast_together(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors in autocast's type where it is on, as it would cast a matrix product's."""
     kind = tensors[0].device.type

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asr.model.autocast import cpu_has_bf16
 from asr.model.gru_recurrence import gru_recurrence
 from asr.model.masking import Padding, padding, reverse
 from asr.model.recurrence import Nonlinearity
@@ -102,8 +101,7 @@ def _run(cell: nn.GRU | nn.LSTM, x: Tensor) -> Tensor:
         states: Tensor = cell(x)[0]
         return states
     if isinstance(cell, nn.LSTM):
-        # oneDNN refuses an LSTM in bfloat16 where the processor has none of it.
-        if torch.is_autocast_enabled("cpu") and not cpu_has_bf16():
+        if torch.is_autocast_enabled("cpu") and not _lstm_in_bf16():
             with torch.autocast("cpu", enabled=False):
                 return _run(cell, x.float())
         states = cell(x)[0]
@@ -111,6 +109,12 @@ def _run(cell: nn.GRU | nn.LSTM, x: Tensor) -> Tensor:
     weights = dict(cell.named_parameters())
     drive = F.linear(x, weights["weight_ih_l0"], weights["bias_ih_l0"])
     return gru_recurrence(drive, weights["weight_hh_l0"], weights["bias_hh_l0"])
+
+
+def _lstm_in_bf16() -> bool:
+    """Whether oneDNN, if torch has it, takes an LSTM in bfloat16 on this processor."""
+    ask = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return ask is None or bool(ask())
 
 
 @torch.no_grad()

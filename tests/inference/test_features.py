@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from asr.errors import InputError
 from asr.features.mel import ENERGY_FLOOR, mel_filters
 from asr.inference.feature_settings import FeatureSettings
 from asr.inference.features import FeatureExtractor
@@ -15,7 +16,9 @@ from asr.inference.resampling import ResamplingFilters
 ENGINES = [*available(), "numpy"]
 
 
-def settings(kind="log_mel", window=400, hop=160, fft_size=512, bins=80):
+def settings(
+    kind="log_mel", window=400, hop=160, fft_size=512, bins=80, low_hz=20.0, high_hz=8000.0
+):
     rng = np.random.default_rng(fft_size)
     return FeatureSettings(
         kind=kind,
@@ -24,8 +27,8 @@ def settings(kind="log_mel", window=400, hop=160, fft_size=512, bins=80):
         hop=hop,
         fft_size=fft_size,
         bins=bins,
-        low_hz=20.0,
-        high_hz=8000.0,
+        low_hz=low_hz,
+        high_hz=high_hz,
         mean=rng.standard_normal(bins).astype(np.float32),
         deviation=rng.uniform(0.5, 2, bins).astype(np.float32),
     )
@@ -60,8 +63,11 @@ def written_out(each, waveform):
         settings(fft_size=1024, bins=40),
         *(spectrogram(size) for size in (1, 2, 3, 4, 6, 8, 9, 26, 34, 64, 105, 320, 405)),
         spectrogram(400, window=320, hop=160),
+        spectrogram(405, window=300),
+        settings(fft_size=400),
+        settings(bins=200),  # with bands too narrow for any bin
     ],
-    ids=lambda each: f"{each.kind}-{each.fft_size}",
+    ids=lambda each: f"{each.kind}-{each.fft_size}-{each.window}-{each.bins}",
 )
 @pytest.mark.parametrize("engine", ENGINES)
 def test_features_are_the_sums_of_their_definition(engine, each):
@@ -91,7 +97,7 @@ def test_a_frame_is_the_same_bits_among_any_others(engine, each):
     extractor = FeatureExtractor(each, engine_of(engine))
     whole = extractor.features(waveform)
     for first, count in [(0, 1), (3, 1), (1, 5), (2, 8)]:
-        some = extractor.of_frames(waveform[first * each.hop :], count)
+        some = extractor.log_energies(waveform[first * each.hop :], count)
         assert np.array_equal(some, whole[:, first : first + count])
 
 
@@ -108,4 +114,31 @@ def test_resampling_is_each_filters_sum_rounded_once(engine, rates):
         for j, first in enumerate(filters.firsts):
             seen = padded[row * filters.original + first :][:taps].astype(np.float64)
             exact = math.fsum(filters.filters[j] * seen)
-            assert abs(found[row, j] - exact) <= np.spacing(np.float32(abs(exact)))
+            half = np.spacing(np.float32(abs(exact))) / 2
+            assert abs(float(found[row, j]) - exact) <= half * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_not_finite_stays_so(engine):
+    extractor = FeatureExtractor(settings(), engine_of(engine))
+    waveform = np.zeros(400, np.float32)
+    waveform[200] = np.nan
+    assert np.isnan(extractor.features(waveform)).all()
+    waveform[200] = np.inf
+    with np.errstate(invalid="ignore"):
+        assert not np.isfinite(extractor.features(waveform)).any()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fft_size": 2**15},
+        {"window": 1, "hop": 1, "fft_size": 2**11},
+        {"fft_size": 2**14, "bins": 300},
+        {"low_hz": 0.0, "high_hz": 1e-13},
+    ],
+    ids=str,
+)
+def test_settings_that_would_take_endless_time_or_memory(changes):
+    with pytest.raises(InputError, match="feature settings"):
+        settings(**changes).bands()

@@ -90,7 +90,7 @@ def test_recurrent_gates_start_orthogonal_and_the_forget_gate_open(
 
 
 def test_an_lstm_under_autocast_is_in_float32_without_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asr.model.recurrent.cpu_has_bf16", lambda: False)
+    monkeypatch.setattr("asr.model.recurrent._lstm_in_bf16", lambda: False)
     torch.manual_seed(0)
     x = torch.randn(6, 3, INPUTS)
     layer = GatedLayer(INPUTS, HIDDEN, "lstm", bidirectional=True)

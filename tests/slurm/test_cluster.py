@@ -86,7 +86,7 @@ def test_preempted_by_sigterm(
 def test_at_its_time_limit_it_saves_and_comes_back(
     slurm: Cluster, tones: Path, tmp_path: Path, undisturbed: Path
 ) -> None:
-    """SLURM looks every half minute; a slow machine needs one to start. Then the run is stopped."""
+    """SLURM looks every half minute; until then the run is stopped."""
     folder = queued_training(tones, tmp_path, LENGTH, "logger=wandb")
     handed, job = submit(folder, timeout_min=2, signal_delay_s=45)
     until(lambda: in_training(folder))

@@ -113,7 +113,8 @@ def test_at_the_end_of_its_time_it_saves_and_comes_back(runs: Path) -> None:
     start = time.monotonic() - began  # of a run, on this machine; below, three start at once
     names = ("saves", "elsewhere", "endless")
     folders = [queued_run(runs, name) for name in names]
-    limited = engine(timeout_min=max(3, 3 * start) / 60, signal_delay_s=math.ceil(start))
+    delay = math.ceil(start)
+    limited = engine(timeout_min=(4 * start + delay) / 60, signal_delay_s=delay)
     limited.run([Job(folder) for folder in folders], lambda *_: None)
     saves, elsewhere, endless = folders
     for folder in (saves, elsewhere):  # in training, and where it handles no signals itself

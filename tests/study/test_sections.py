@@ -232,8 +232,7 @@ def test_the_best_model_is_chosen_by_validation(tmp_path):
             write_kept(out, group, damaged(errors), hidden=hidden, split=split, **own)
     write_kept(tmp_path, "dense", damaged(1))
     text = best.section(material(tmp_path)).text
-    assert f"is {100 * 8 / CHARACTERS:.1f} (" in text
-    assert "of a model of 461,800 parameters" in text
+    assert f"of 461,800 parameters, has {100 * 8 / CHARACTERS:.1f} (" in text
     assert re.findall(r"2 layers of (\d+), dense, 1 seed", text) == ["384", "300"]
 
 

@@ -1,15 +1,17 @@
 """The allocator's setting, seen from outside: page faults of a process that frees what it takes."""
 
+import ctypes
 import subprocess
 import sys
 
 import pytest
 
 FAULTS = """
-import resource, sys
+import ctypes, resource, sys
 import torch
 from asr.training.allocator import keep_freed_memory
 
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # no huge pages, whatever the machine's policy
 if sys.argv[1] == "kept":
     keep_freed_memory()
 torch.set_num_threads(1)
@@ -29,10 +31,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc's malloc"
+)
 def test_freed_memory_is_used_again() -> None:
     def faults(name: str) -> int:
         command = [sys.executable, "-c", FAULTS, name]
         return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    assert faults("kept") < 1000 < 10_000 < faults("usual")
+    assert 10 * faults("kept") < faults("usual")

@@ -4,6 +4,7 @@
 // weak bins beside strong ones depend on the order of a sum. A lane is a frame, so that a frame's
 // features are the same numbers among whatever others it is computed.
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -26,9 +27,9 @@ struct Complex {
 
 inline Complex operator+(const Complex& a, const Complex& b) { return {a.re + b.re, a.im + b.im}; }
 inline Complex operator-(const Complex& a, const Complex& b) { return {a.re - b.re, a.im - b.im}; }
-// By a root of unity, the same in all lanes.
-inline Complex turned(const Complex& a, const double* root) {
-  return {a.re * root[0] - a.im * root[1], a.re * root[1] + a.im * root[0]};
+// By a twiddle factor, the same in all lanes.
+inline Complex twiddled(const Complex& a, const double* w) {
+  return {a.re * w[0] - a.im * w[1], a.re * w[1] + a.im * w[0]};
 }
 
 // A table of exp(-2 pi i k / size) as pairs.
@@ -47,26 +48,26 @@ void transform(const Complex* x, Complex* y, int64_t n, int64_t step, const int3
     else
       transform(x + q * step, y + q * m, m, step * p, factors + 1, roots, scratch);
   }
-  const int64_t turn = 2 * (roots.size / n), part = 2 * (roots.size / p);
-  if (p == 4) {
+  const int64_t stride = 2 * (roots.size / n), own_stride = 2 * (roots.size / p);
+  if (p == 4) {  // the radix-4 butterfly
     const double *first = roots.pairs, *second = first, *third = first;
-    for (int64_t k = 0; k < m; ++k, first += turn, second += 2 * turn, third += 3 * turn) {
-      const Complex a = y[k], b = turned(y[m + k], first), c = turned(y[2 * m + k], second),
-                    d = turned(y[3 * m + k], third);
+    for (int64_t k = 0; k < m; ++k, first += stride, second += 2 * stride, third += 3 * stride) {
+      const Complex a = y[k], b = twiddled(y[m + k], first), c = twiddled(y[2 * m + k], second),
+                    d = twiddled(y[3 * m + k], third);
       const Complex even = a + c, odd = a - c, sum = b + d, difference = b - d;
-      const Complex quarter = {difference.im, -difference.re};  // by -i
+      const Complex rotated = {difference.im, -difference.re};  // by -i
       y[k] = even + sum;
-      y[m + k] = odd + quarter;
+      y[m + k] = odd + rotated;
       y[2 * m + k] = even - sum;
-      y[3 * m + k] = odd - quarter;
+      y[3 * m + k] = odd - rotated;
     }
     return;
   }
   for (int64_t k = 0; k < m; ++k) {
-    for (int64_t q = 0; q < p; ++q) scratch[q] = turned(y[q * m + k], roots.pairs + q * k * turn);
+    for (int64_t q = 0; q < p; ++q) scratch[q] = twiddled(y[q * m + k], roots.pairs + q * k * stride);
     for (int64_t r = 0; r < p; ++r) {
       Complex sum = scratch[0];
-      for (int64_t q = 1; q < p; ++q) sum = sum + turned(scratch[q], roots.pairs + q * r % p * part);
+      for (int64_t q = 1; q < p; ++q) sum = sum + twiddled(scratch[q], roots.pairs + q * r % p * own_stride);
       y[r * m + k] = sum;
     }
   }
@@ -141,7 +142,7 @@ int32_t features_log_energies(const Bands* given, const float* x, int64_t frames
         const Complex& mirror = spectrum[(points - k) % points];
         const Complex of_even = {(z.re + mirror.re) * 0.5, (z.im - mirror.im) * 0.5};
         const Complex of_odd = {(z.im + mirror.im) * 0.5, (mirror.re - z.re) * 0.5};
-        bin = of_even + turned(of_odd, b.roots + 2 * k);
+        bin = of_even + twiddled(of_odd, b.roots + 2 * k);
       }
       power[k] = bin.re * bin.re + bin.im * bin.im;
     }
@@ -150,7 +151,8 @@ int32_t features_log_energies(const Bands* given, const float* x, int64_t frames
       const double* const weight = b.weights + b.starts[f];
       const Lanes* const within = power.data() + b.first[f];
       for (int64_t i = 0; i < b.starts[f + 1] - b.starts[f]; ++i) energy += weight[i] * within[i];
-      const Lanes value = logarithm(energy + b.floor);
+      energy += b.floor;
+      const Lanes value = energy < HUGE_VAL ? logarithm(energy) : energy;  // NaN stays NaN
       for (int64_t lane = 0; lane < used; ++lane)
         y[f * frames + t + lane] = (float(value[lane]) - b.mean[f]) / b.deviation[f];
     }

@@ -12,7 +12,7 @@ class StreamingResampler:
     """A sample comes out as soon as all that its filter reaches have come in."""
 
     def __init__(self, resampler: Resampler) -> None:
-        self._filters, self._rows = resampler.filters, resampler.rows
+        self._filters, self._apply = resampler.filters, resampler.apply
         self.width = self._filters.width
         # Begins `width` before the first sample of the row that the next output is in.
         self.tail = Tail(self.width)
@@ -38,7 +38,7 @@ class StreamingResampler:
         missing = (rows - 1) * each.original + each.reach - len(seen)
         if missing > 0:
             seen = np.concatenate([seen, np.zeros(missing, np.float32)])
-        phases = self._rows(seen, rows)
+        phases = self._apply(seen, rows)
         resampled = phases[self._sent - first * each.target : ready - first * each.target]
         self._sent = ready
         self.tail.drop((ready // each.target - first) * each.original)
@@ -66,7 +66,7 @@ class StreamingFeatures:
         frames = max((len(self.tail) - window) // hop + 1, 0)
         if not frames:
             return np.empty((0, self._extractor.settings.bins), np.float32)
-        features = self._extractor.of_frames(self.tail.rows, frames).T
+        features = self._extractor.log_energies(self.tail.rows, frames).T
         self.tail.drop(frames * hop)
         self._sent += frames
         return features
