@@ -150,9 +150,6 @@ class SpeechModule(lightning.LightningModule):
         self.skipped += 1
         print(f"skipped: {what} is not finite in {', '.join(names)}{lengths}", flush=True)
 
-    def on_train_epoch_end(self) -> None:
-        self.log("skipped", float(self.skipped), reduce_fx="sum", sync_dist=True)
-
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.parameters())
         scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -186,6 +183,9 @@ class SpeechModule(lightning.LightningModule):
         for name, counts in (("wer", self._words), ("cer", self._characters)):
             pooled = torch.tensor([counts.errors, counts.reference_length], device=self.device)
             self._log_pooled(name, pooled, prog_bar=True)
+        # Here and not at the epoch's end, where its row would come after the checkpoint and be
+        # lost with a process that is killed in between.
+        self.log("skipped", float(self.skipped), reduce_fx="sum", sync_dist=True)
 
     def _log_pooled(self, name: str, pooled: Tensor, prog_bar: bool = False) -> None:
         """Log a numerator over a denominator, both summed over all processes."""
