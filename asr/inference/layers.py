@@ -114,12 +114,20 @@ class ConvolutionWeights:
         """
         channels, rows, frames = x.shape
         _, _, tall, long = self.weight.shape
-        step = self.stride[1]
+        step, above, before = self.stride[1], tall // 2, long // 2
         length = -(-self.output(frames, 1) // 32) * 32 + long
-        padded = np.zeros((channels, rows + tall - 1, length * step), np.float32)
-        padded[:, tall // 2 : tall // 2 + rows, long // 2 : long // 2 + frames] = x
-        split = padded.reshape(channels, rows + tall - 1, length, step).transpose(0, 1, 3, 2)
-        return np.ascontiguousarray(split)
+        split = np.empty((channels, rows + tall - 1, step, length), np.float32)
+        split[:, :above] = 0
+        split[:, above + rows :] = 0
+        for phase in range(step):
+            skipped = max(-(-(before - phase) // step), 0)  # frames that are padding
+            own = x[:, :, skipped * step + phase - before :: step]
+            end = skipped + own.shape[2]
+            to = split[:, above : above + rows, phase]
+            to[:, :, :skipped] = 0
+            to[:, :, skipped:end] = own
+            to[:, :, end:] = 0
+        return split
 
 
 class LogEnergies(Protocol):
