@@ -129,7 +129,13 @@ def test_at_the_end_of_its_time_it_saves_and_comes_back(runs: Path) -> None:
 
 def test_a_sweep_that_is_stopped_lets_its_runs_save(runs: Path) -> None:
     first, second = queued_run(runs, "endless"), queued_run(runs, "done")
-    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    def stop() -> None:
+        while read_status(first).get("state") != "running":  # before, it takes no signals
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop, daemon=True).start()
     local, handed = engine(parallelism=1), dict[Job, str]()
     with pytest.raises(SweepInterruptedError, match="SIGTERM"):
         local.run([Job(first), Job(second)], lambda path, name: handed.update({Job(path): name}))
