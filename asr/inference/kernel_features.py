@@ -51,11 +51,10 @@ class KernelLogEnergies:
         size, bands = settings.fft_size, settings.bands()
         # An even transform is a complex one of half the size.
         factors = _factors(size // 2 if size % 2 == 0 else size)
-        turns = np.exp(-2j * np.pi * np.arange(size) / size)
         # The addresses hold as long as the arrays are kept.
         self._arrays: dict[str, NDArray] = {
             "window": settings.hann(),
-            "roots": np.ascontiguousarray(turns, np.complex128),
+            "roots": np.exp(-2j * np.pi * np.arange(size) / size),
             "factors": np.array(factors, np.int32),
             "first": bands.first.astype(np.int32),
             "starts": bands.starts.astype(np.int32),

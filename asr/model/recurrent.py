@@ -1,5 +1,6 @@
 """A stack of recurrent layers over padded batches, in one direction or two."""
 
+from contextlib import nullcontext
 from typing import Literal
 
 import torch
@@ -97,14 +98,10 @@ class GatedLayer(nn.Module):
 
 def _run(cell: nn.GRU | nn.LSTM, x: Tensor) -> Tensor:
     """(S, B, inputs) to (S, B, H) from left to right."""
-    if x.is_cuda:
-        states: Tensor = cell(x)[0]
-        return states
-    if isinstance(cell, nn.LSTM):
-        if torch.is_autocast_enabled("cpu") and not _lstm_in_bf16():
-            with torch.autocast("cpu", enabled=False):
-                return _run(cell, x.float())
-        states = cell(x)[0]
+    if x.is_cuda or isinstance(cell, nn.LSTM):
+        refused = not x.is_cuda and torch.is_autocast_enabled("cpu") and not _lstm_in_bf16()
+        with torch.autocast("cpu", enabled=False) if refused else nullcontext():
+            states: Tensor = cell(x.float() if refused else x)[0]
         return states
     weights = dict(cell.named_parameters())
     drive = F.linear(x, weights["weight_ih_l0"], weights["bias_ih_l0"])

@@ -91,7 +91,7 @@ def test_killed_at_random_moments(kind: str, tones: Path, tmp_path: Path) -> Non
         if code:
             struck.append(half_written(training, runs))
             continue
-        assert_same(runs, undisturbed)
+        assert_same(runs, undisturbed, killed=True)
         whole += 1
         runs = tmp_path / f"runs{whole}"
     inside = Counter(name for names in struck for name in names)

@@ -64,10 +64,12 @@ void transform(const Complex* x, Complex* y, int64_t n, int64_t step, const int3
     return;
   }
   for (int64_t k = 0; k < m; ++k) {
-    for (int64_t q = 0; q < p; ++q) scratch[q] = twiddled(y[q * m + k], roots.pairs + q * k * stride);
+    for (int64_t q = 0; q < p; ++q)
+      scratch[q] = twiddled(y[q * m + k], roots.pairs + q * k * stride);
     for (int64_t r = 0; r < p; ++r) {
       Complex sum = scratch[0];
-      for (int64_t q = 1; q < p; ++q) sum = sum + twiddled(scratch[q], roots.pairs + q * r % p * own_stride);
+      for (int64_t q = 1; q < p; ++q)
+        sum = sum + twiddled(scratch[q], roots.pairs + q * r % p * own_stride);
       y[r * m + k] = sum;
     }
   }
@@ -131,10 +133,7 @@ int32_t features_log_energies(const Bands* given, const float* x, int64_t frames
       for (int64_t lane = 0; lane < kFrames; ++lane)
         to[lane] = double(x[(t + (lane < used ? lane : 0)) * b.hop + j]) * b.window[j];
     }
-    if (points == 1)
-      spectrum[0] = input[0];
-    else
-      transform(input.data(), spectrum.data(), points, 1, b.factors, roots, scratch.data());
+    transform(input.data(), spectrum.data(), points, 1, b.factors, roots, scratch.data());
     for (int64_t k = 0; k < bins; ++k) {
       Complex bin = spectrum[even ? k % points : k];
       if (even) {  // the spectra of the even and the odd samples, apart again
