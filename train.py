@@ -91,7 +91,11 @@ def fit(
     """From manifests to trained weights, in the order of the flow."""
     normaliser = build(cfg.normaliser)
     data: SpeechData = build(
-        cfg.data, normaliser=normaliser, seed=cfg.seed, workers=hardware.workers
+        cfg.data,
+        normaliser=normaliser,
+        seed=cfg.seed,
+        workers=hardware.workers,
+        keep_gigabytes=hardware.keep_gigabytes,
     )
     vocabulary = build(cfg.vocabulary, texts=data.train_texts())
     features = build(cfg.features)

@@ -32,7 +32,7 @@ CONFIGURATION = Path(__file__).resolve().parents[1] / "conf"
 _MISCONFIGURED = (ConfigCompositionException, OverrideParseException, OmegaConfBaseException)
 # Constructor arguments that the entry file passes, by group of the configuration.
 RUNTIME: Mapping[str, frozenset[str]] = {
-    "data": frozenset(("normaliser", "seed", "workers")),
+    "data": frozenset(("normaliser", "seed", "workers", "keep_gigabytes")),
     "logger": frozenset(("folder", "settings")),
     "model": frozenset(("bins", "vocabulary_size")),
     "optimizer": frozenset(("params",)),

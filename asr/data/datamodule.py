@@ -34,6 +34,7 @@ class SpeechData(lightning.LightningDataModule):
         normaliser: of the texts.
         seed: of the run.
         workers: loader processes; 0 loads in the training process.
+        keep_gigabytes: of features that no epoch changes, kept in memory; see `Hardware`.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class SpeechData(lightning.LightningDataModule):
         normaliser: Normaliser,
         seed: int,
         workers: int,
+        keep_gigabytes: float = 0.0,
     ) -> None:
         super().__init__()
         _check_positive(
@@ -64,6 +66,7 @@ class SpeechData(lightning.LightningDataModule):
         self.sorted_first_epoch = sorted_first_epoch
         self.statistics_utterances = statistics_utterances
         self.seed, self.workers = seed, workers
+        self.keep_bytes = keep_gigabytes * 1e9
         self.all_train = read_utterances(train, normaliser)
         self.validation = read_utterances(validation, normaliser)
         if not any(utterance.text for utterance in self.validation):
@@ -120,7 +123,9 @@ class SpeechData(lightning.LightningDataModule):
             )
         self.train = selection.kept
         dataset = partial(SpeechDataset, features=trained.features, vocabulary=trained.vocabulary)
-        self.train_set = dataset(self.train, augmentation=augmentation, seed=self.seed)
+        self.train_set = dataset(
+            self.train, augmentation=augmentation, seed=self.seed, keep_bytes=self.keep_bytes
+        )
         self.validation_set = dataset(self.validation, augmentation=None, seed=self.seed)
         self._seconds = np.array([utterance.seconds for utterance in self.train])
         self._needed = selection.needed

@@ -29,6 +29,7 @@ class SpeechDataset(Dataset[Batch]):
             such lines, training left them out before).
         augmentation: None for validation and test.
         seed: of the run: an example depends on (seed, epoch, index) alone, not on the worker.
+        keep_bytes: how much of the features of unchanged waveforms stays in this process.
     """
 
     def __init__(
@@ -38,9 +39,12 @@ class SpeechDataset(Dataset[Batch]):
         vocabulary: Vocabulary,
         augmentation: Augmentation | None,
         seed: int,
+        keep_bytes: float = 0.0,
     ) -> None:
         self.utterances, self.features, self.vocabulary = utterances, features, vocabulary
         self.augmentation, self.seed = augmentation, seed
+        self._kept: dict[int, Tensor] = {}
+        self._room = keep_bytes
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -53,21 +57,37 @@ class SpeechDataset(Dataset[Batch]):
     def example(self, epoch: int, index: int, speed: float = 1.0) -> Example:
         """One utterance as `epoch` sees it."""
         utterance = self.utterances[index]
-        waveform = load_waveform(utterance, self.features.sample_rate)
-        if self.augmentation is None:
-            features = self.features(waveform)
-        else:
-            generator = utterance_generator(self.seed, epoch, index)
-            planned = round(utterance.seconds * self.features.sample_rate)
-            if speed != 1.0 and self.augmentation.speed is not None:
-                waveform = self.augmentation.speed.apply(waveform, speed)
-                planned = self.augmentation.speed.samples(planned, speed)
-            waveform = self._with_frames_of(planned, waveform)
-            waveform = self.augmentation.on_waveform(waveform, generator)
-            features = self.augmentation.on_features(self.features(waveform), generator)
+        generator = utterance_generator(self.seed, epoch, index)
+        features = self._kept.get(index) if self._unchanged(speed) else None
+        if features is None:
+            features = self.features(self._waveform(utterance, speed, generator))
+            size = features.numel() * features.element_size()
+            if size <= self._room and self._unchanged(speed):
+                self._kept[index] = features
+                self._room -= size
+        if self.augmentation is not None:
+            features = self.augmentation.on_features(features, generator)
         text = utterance.text
         labels = [] if self.vocabulary.unknown(text) else self.vocabulary.encode(text)
         return Example(index, features, torch.tensor(labels).long(), utterance.seconds)
+
+    def _unchanged(self, speed: float) -> bool:
+        """Whether every epoch sees the same waveform at this speed."""
+        augmentation = self.augmentation
+        return augmentation is None or not (
+            augmentation.waveform or (speed != 1.0 and augmentation.speed is not None)
+        )
+
+    def _waveform(self, utterance: Utterance, speed: float, generator: torch.Generator) -> Tensor:
+        waveform = load_waveform(utterance, self.features.sample_rate)
+        if self.augmentation is None:
+            return waveform
+        planned = round(utterance.seconds * self.features.sample_rate)
+        if speed != 1.0 and self.augmentation.speed is not None:
+            waveform = self.augmentation.speed.apply(waveform, speed)
+            planned = self.augmentation.speed.samples(planned, speed)
+        waveform = self._with_frames_of(planned, waveform)
+        return self.augmentation.on_waveform(waveform, generator)
 
     def _with_frames_of(self, planned: int, waveform: Tensor) -> Tensor:
         """The waveform `(N,)`, padded with zeros if it has fewer frames than `planned` samples.

@@ -94,6 +94,10 @@ class Hardware:
         nodes: machines.
         threads: of each process on the CPU.
         workers: loader processes of each process.
+        keep_gigabytes: of each process: training features to keep in memory instead of computing
+            them in every epoch. Only where no speed perturbation or noise changes the waveform;
+            half a gigabyte holds four hours of 80 bins. Needs workers=0, since loader processes
+            live for an epoch.
         checkpoint_minutes: between two saves inside an epoch.
         scan_worst_batch: try the largest batches for memory before epoch 1.
     """
@@ -103,13 +107,21 @@ class Hardware:
     nodes: int
     threads: int
     workers: int
+    keep_gigabytes: float
     checkpoint_minutes: float
     scan_worst_batch: bool
 
     def __post_init__(self) -> None:
         _check_least("hardware", 1, devices=self.devices, nodes=self.nodes, threads=self.threads)
-        minutes = self.checkpoint_minutes
-        _check_least("hardware", 0, workers=self.workers, checkpoint_minutes=minutes)
+        numbers = {"workers": self.workers, "keep_gigabytes": self.keep_gigabytes}
+        _check_least("hardware", 0, **numbers, checkpoint_minutes=self.checkpoint_minutes)
+        if self.keep_gigabytes and self.workers:
+            raise InputError(
+                "hardware.keep_gigabytes",
+                expected="hardware.workers=0, whose memory outlives an epoch",
+                got=f"{self.workers} loader processes",
+                remedy="Set hardware.workers=0, or hardware.keep_gigabytes=0.",
+            )
 
 
 def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> lightning.Trainer:

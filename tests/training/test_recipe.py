@@ -41,7 +41,17 @@ def test_recipes_that_cannot_be(changes: dict[str, Any]) -> None:
         recipe(**changes)
 
 
-@pytest.mark.parametrize("changes", [{"devices": 0}, {"nodes": 0}, {"threads": 0}, {"workers": -1}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"devices": 0},
+        {"nodes": 0},
+        {"threads": 0},
+        {"workers": -1},
+        {"keep_gigabytes": -1.0},
+        {"keep_gigabytes": 1.0},  # beside a worker
+    ],
+)
 def test_hardware_that_cannot_be(changes: dict[str, Any]) -> None:
     (name,) = changes
     with pytest.raises(InputError, match=rf"hardware\.{name}: expected"):
