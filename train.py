@@ -36,12 +36,12 @@ from asr.training.run_identity import identify, require_dense_run
 say = rank_zero_only(print)  # one process speaks for all
 
 
-def train(cfg: DictConfig) -> float | None:
-    """Train until done, from wherever the run was left; returns the validation WER of the best."""
+def train(cfg: DictConfig) -> None:
+    """Train until done, from wherever the run was left."""
     folder = run_folder(cfg)
     if folder.status().get("state") == "done":
         say(f"{folder.path} is done. Another seed or setting is another run.")
-        return None
+        return
     say(f"run {folder.path}")
     if not 0 <= cfg.seed < 2**32:
         raise InputError(
@@ -77,8 +77,8 @@ def train(cfg: DictConfig) -> float | None:
         best = best_rates(trainer)
         folder.facts["validation"] = best
         close(exit_code=0)
-    say(f"done: best validation WER {100 * best['wer']:.2f} %, in {folder.path}")
-    return best["wer"]
+    rates = f"lowest validation CER {100 * best['cer']:.2f} %, WER {100 * best['wer']:.2f} % there"
+    say(f"done: {rates}, in {folder.path}")
 
 
 def fit(
@@ -179,10 +179,10 @@ def run_folder(cfg: DictConfig) -> RunFolder:
 
 
 @entry_point("train")
-def main(cfg: DictConfig) -> float | None:
-    """Return what a sweep minimises."""
+def main(cfg: DictConfig) -> None:
+    """Train; an interruption that was answered by saving ends with its own exit code."""
     try:
-        return train(cfg)
+        train(cfg)
     except TrainingInterruptedError as interruption:
         say(interruption.farewell)
         # Lightning kills the first process as soon as another one ends with an error.

@@ -295,6 +295,6 @@ def _sentencepiece() -> Any:
             "BPE vocabulary",
             expected="the package sentencepiece",
             got="no such package",
-            remedy="Install the extra: pip install 'asr[bpe]'.",
+            remedy="Install the extra: pip install -e '.[bpe]'.",
         ) from error
     return sentencepiece

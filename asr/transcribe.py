@@ -93,7 +93,7 @@ def _show(path: str, transcript: Transcript, *, as_json: bool) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m asr.transcribe",
-        description="Transcribe audio files of any length and sample rate.",
+        description="Transcribe audio files of any length and sample rate, by greedy decoding.",
         epilog="Exit code 1 if a file could not be transcribed; the others are all the same.",
     )
     parser.add_argument(

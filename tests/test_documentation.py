@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from asr.study.__main__ import main as study
 
@@ -32,6 +33,10 @@ def test_the_tree_is_the_real_one() -> None:
 
 def test_the_table_of_choices_is_complete() -> None:
     table = README.split("| group | choices |")[1].split("\n\n")[0]
+    defaults = yaml.safe_load((ROOT / "conf/train.yaml").read_text(encoding="utf-8"))["defaults"]
+    groups = {group for entry in defaults if isinstance(entry, dict) for group in entry}
+    shown = set(re.findall(r"`([\w/]+)`", " ".join(re.findall(r"^\| (.*?) \|", table, re.M))))
+    assert {group for group in groups if not group.startswith("override ")} <= shown
     for row in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (.*) \|$", table, re.MULTILINE):
         groups = re.findall(r"`(\w+)`", row[0])
         told = set(re.findall(r"`([\w-]+)`", row[1])) - {"32-true", "bf16-mixed", "16-mixed"}

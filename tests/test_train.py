@@ -67,7 +67,7 @@ def test_what_a_run_leaves(trained: Train, tones: Path, capsys: pytest.CaptureFi
     assert list(left_out) == [{"id": name, "reason": "shorter than 0.3 s"} for name in short]
     assert f"left out {len(short)}: shorter than 0.3 s" in said
     assert f"all of them by name: {folder}/left_out.jsonl" in said
-    assert f"done: best validation WER {100 * wer:.2f} %" in said
+    assert f"WER {100 * wer:.2f} % there" in said
 
     before = (folder / "checkpoints/last.ckpt").stat().st_mtime_ns
     assert trained("seed=3") == folder

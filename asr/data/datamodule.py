@@ -34,7 +34,7 @@ class SpeechData(lightning.LightningDataModule):
         normaliser: of the texts.
         seed: of the run.
         workers: loader processes; 0 loads in the training process.
-        keep_gigabytes: of features that no epoch changes, kept in memory; see `Hardware`.
+        keep_gigabytes: of the features of each set, kept in memory; see `Hardware`.
     """
 
     def __init__(
@@ -122,11 +122,23 @@ class SpeechData(lightning.LightningDataModule):
                 remedy="Run asr.data.check on the manifests.",
             )
         self.train = selection.kept
-        dataset = partial(SpeechDataset, features=trained.features, vocabulary=trained.vocabulary)
-        self.train_set = dataset(
-            self.train, augmentation=augmentation, seed=self.seed, keep_bytes=self.keep_bytes
+        if self.keep_bytes and augmentation.changes_waveforms:
+            raise InputError(
+                "hardware.keep_gigabytes",
+                expected="an augmentation that changes features only: none, light or spec_augment",
+                got="one that changes waveforms, so that every epoch needs new features",
+                remedy="Set augmentation=light, augmentation.speed=null or "
+                "hardware.keep_gigabytes=0.",
+            )
+        dataset = partial(
+            SpeechDataset,
+            features=trained.features,
+            vocabulary=trained.vocabulary,
+            seed=self.seed,
+            keep_bytes=self.keep_bytes,
         )
-        self.validation_set = dataset(self.validation, augmentation=None, seed=self.seed)
+        self.train_set = dataset(self.train, augmentation=augmentation)
+        self.validation_set = dataset(self.validation, augmentation=None)
         self._seconds = np.array([utterance.seconds for utterance in self.train])
         self._needed = selection.needed
         return selection

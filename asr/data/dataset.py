@@ -29,7 +29,7 @@ class SpeechDataset(Dataset[Batch]):
             such lines, training left them out before).
         augmentation: None for validation and test.
         seed: of the run: an example depends on (seed, epoch, index) alone, not on the worker.
-        keep_bytes: how much of the features of unchanged waveforms stays in this process.
+        keep_bytes: of features that stay in this process; only where no epoch changes waveforms.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class SpeechDataset(Dataset[Batch]):
     ) -> None:
         self.utterances, self.features, self.vocabulary = utterances, features, vocabulary
         self.augmentation, self.seed = augmentation, seed
+        assert not (keep_bytes and augmentation and augmentation.changes_waveforms)
         self._kept: dict[int, Tensor] = {}
         self._room = keep_bytes
 
@@ -58,11 +59,11 @@ class SpeechDataset(Dataset[Batch]):
         """One utterance as `epoch` sees it."""
         utterance = self.utterances[index]
         generator = utterance_generator(self.seed, epoch, index)
-        features = self._kept.get(index) if self._unchanged(speed) else None
+        features = self._kept.get(index)
         if features is None:
             features = self.features(self._waveform(utterance, speed, generator))
             size = features.numel() * features.element_size()
-            if size <= self._room and self._unchanged(speed):
+            if size <= self._room:
                 self._kept[index] = features
                 self._room -= size
         if self.augmentation is not None:
@@ -70,13 +71,6 @@ class SpeechDataset(Dataset[Batch]):
         text = utterance.text
         labels = [] if self.vocabulary.unknown(text) else self.vocabulary.encode(text)
         return Example(index, features, torch.tensor(labels).long(), utterance.seconds)
-
-    def _unchanged(self, speed: float) -> bool:
-        """Whether every epoch sees the same waveform at this speed."""
-        augmentation = self.augmentation
-        return augmentation is None or not (
-            augmentation.waveform or (speed != 1.0 and augmentation.speed is not None)
-        )
 
     def _waveform(self, utterance: Utterance, speed: float, generator: torch.Generator) -> Tensor:
         waveform = load_waveform(utterance, self.features.sample_rate)

@@ -185,7 +185,7 @@ def _package() -> Any:
             "beam search",
             expected="the package ctc-beam-decoder",
             got="no such package",
-            remedy="Install the extra: pip install 'asr[lm]'; it has wheels for Linux on x86-64 "
+            remedy="Install the extra: pip install -e '.[lm]'; it has wheels for Linux on x86-64 "
             "with glibc 2.35 or newer, macOS on arm64 and Windows.",
         ) from error
     return BeamSearchDecoder

@@ -20,7 +20,7 @@ class Run:
     group_key: str
     baseline_key: str | None
     seed: int
-    state: str  # running, done, failed or preempted
+    state: str  # queued, running, done, failed or preempted
     test: tuple[Path, ...]  # the manifests that its configuration names for testing
 
 

@@ -25,6 +25,11 @@ class Augmentation:
     waveform: Sequence[Transform]
     spectrum: Sequence[Transform]
 
+    @property
+    def changes_waveforms(self) -> bool:
+        """Whether features have to be computed anew in every epoch."""
+        return self.speed is not None or bool(self.waveform)
+
     def on_waveform(self, waveform: Tensor, generator: torch.Generator) -> Tensor:
         """Waveform `(N,)` to `(N,)`; the speed is not changed here."""
         for transform in self.waveform:

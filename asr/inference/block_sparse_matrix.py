@@ -1,5 +1,6 @@
 """A matrix of which only some blocks are stored."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,15 +162,17 @@ class BlockSparseMatrix:
     def stored_as(self, weights: str) -> "BlockSparseMatrix":
         """The same matrix with its weights rounded to `fp32`, `fp16`, or `int8`.
 
-        An int8 block's scale maps its largest magnitude to 127; a matrix that was not pruned is
-        stored without blocks, and becomes fp16 instead.
+        An int8 block's scale maps its largest magnitude to 127. Where that gains nothing, `int8`
+        becomes fp16: a matrix that was not pruned is stored without blocks, and up to 4 weights
+        and their scale take more bytes than in fp16.
 
         Raises:
             InputError: fp16 does not reach as far as the weights do.
         """
         blocks = self.weights()
         scales = None
-        if weights == "fp16" or (weights == "int8" and self.is_whole):
+        too_small = math.prod(self.block) <= _SCALE_BYTES
+        if weights == "fp16" or (weights == "int8" and (self.is_whole or too_small)):
             with np.errstate(over="ignore"):  # refused below, by name
                 blocks = blocks.astype(np.float16)
             self._require(bool(np.isfinite(blocks).all()), "weights below 65,504 for fp16")
@@ -191,6 +194,7 @@ class BlockSparseMatrix:
             )
 
 
+_SCALE_BYTES = np.dtype(np.float32).itemsize  # of an int8 block
 _WHOLE = (8, 16)  # the shape of block that suits the kernel where all are stored
 _WEIGHT_TYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.int8))
 

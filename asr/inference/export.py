@@ -71,7 +71,8 @@ def export(
     Args:
         run: a run folder or a checkpoint.
         out: the file.
-        weights: fp32, fp16, or int8 with a scale for each block.
+        weights: fp32, fp16, or int8 with a scale for each block; matrices that were not pruned,
+            and blocks of up to 4 weights, are then in fp16.
         manifest: speech to check on, and to compute the WER of; otherwise the run's first test
             manifest that is there, and otherwise noise, are compared without a WER.
 
@@ -216,7 +217,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("run", metavar="RUN", help="a run folder or a .ckpt file")
     parser.add_argument("out", metavar="OUT", help="the file to write")
-    parser.add_argument("--weights", choices=WEIGHTS, default="fp32", help="default: %(default)s")
+    parser.add_argument(
+        "--weights",
+        choices=WEIGHTS,
+        default="fp32",
+        help="int8 has a scale for each block; matrices that were not pruned, and blocks of up to "
+        "4 weights, are then in fp16 (%(default)s)",
+    )
     parser.add_argument("--manifest", help="speech to check on and to compute the WER of")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     given = parser.parse_args(arguments)

@@ -94,7 +94,7 @@ def _imported(name: str) -> Any:
             "ONNX export",
             expected=f"the package {name}",
             got="no such package",
-            remedy="Install the extra: pip install 'asr[export]'.",
+            remedy="Install the extra: pip install -e '.[export]'.",
         ) from error
 
 

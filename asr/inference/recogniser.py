@@ -30,7 +30,7 @@ class Recogniser:
 
     Args:
         model: path of an exported file, or its content.
-        threads: 1, or 2 to run both directions of a layer at once.
+        threads: 2 run both directions of a layer at once, more divide the units of large ones.
         engine: the fastest that this processor has; name one of `available()`, or "numpy".
 
     Raises:

@@ -1,7 +1,8 @@
 """What an export says of the run that it is made from, and speech to check it on."""
 
-import json
 import os
+import warnings
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from asr.audio import read
 from asr.checkpoint import TrainedModel, checkpoint_of
-from asr.data.manifest import Utterance, read_manifest
+from asr.data.manifest import Utterance, missing_audio, read_manifest
 from asr.errors import InputError
-from asr.evaluation.result import RESULT
+from asr.evaluation.result import RESULT, Result, read_result
 from asr.evaluation.run import read_run
 
 Piece = tuple[NDArray, int]  # samples (N,), and their rate in Hz
@@ -37,15 +38,23 @@ def provenance(run: Path, trained: TrainedModel, weights: str) -> dict[str, Any]
     if not run.is_dir():
         return known
     described = read_run(run)
-    results = [json.loads(path.read_text("utf-8")) for path in run.glob(f"eval/*/{RESULT}")]
     keys = ("corpus", "split", "decoder", "wer", "utterances")
     return known | {
         "run_key": described.run_key,
         "group_key": described.group_key,
         "experiment": described.experiment,
         "seed": described.seed,
-        "results": [{key: result[key] for key in keys} for result in results],
+        "results": [{key: getattr(result, key) for key in keys} for result in _results(run)],
     }
+
+
+def _results(run: Path) -> Iterator[Result]:
+    """Of every test set that the run was scored on; a damaged one is told and left out."""
+    for path in sorted(run.glob(f"eval/*/{RESULT}")):
+        try:
+            yield read_result(path)
+        except InputError as error:
+            warnings.warn(f"not in the file's provenance: {error}", stacklevel=2)
 
 
 def first_pieces(run: Path, manifest: str | Path | None, count: int) -> tuple[str, list[Piece]]:
@@ -63,8 +72,13 @@ def audio(utterance: Utterance) -> Piece:
 
 
 def _own_manifest(run: Path) -> Path | None:
+    """The first of the run's test manifests that is there, with its audio."""
     tests = read_run(run).test if run.is_dir() else ()
-    return next((path for path in tests if path.is_file()), None)
+    return next((path for path in tests if path.is_file() and not _incomplete(path)), None)
+
+
+def _incomplete(manifest: Path) -> bool:
+    return bool(missing_audio(list(islice(read_manifest(manifest), CHECKED))))
 
 
 def _sparsity(trained: TrainedModel) -> float:

@@ -84,7 +84,7 @@ def vega_lite() -> str:
             "--html",
             expected="the package vl-convert-python, which holds the charts' JavaScript",
             got=str(error),
-            remedy="pip install 'asr[leaderboard]'",
+            remedy="pip install -e '.[leaderboard]'",
         ) from error
     return _inlined(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 

@@ -86,7 +86,7 @@ def build_report(board: Board, project: str, entity: str | None = None) -> Any:
             "--wandb-report",
             expected="the package wandb-workspaces, which writes reports",
             got=str(error),
-            remedy="pip install 'asr[leaderboard]'",
+            remedy="pip install -e '.[leaderboard]'",
         ) from error
     known = {"entity": entity} if entity else {}
     sets = ", ".join(f"{one.name} ({one.utterances} utterances)" for one in board.sets)

@@ -8,6 +8,7 @@ holds several settings, --group-a and --group-b choose. docs/statistics.md expla
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -31,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     a, b, notices = pair(side_a, side_b, given.manifest)
     for notice in notices:
         print(f"note: {notice}", file=sys.stderr)
-    trained_on = training_words(given.train, a.results[0].normaliser) if given.train else None
+    normaliser = a.results[0].normaliser
+    counted = [training_words(manifest, normaliser) for manifest in given.train]
+    trained_on = sum(counted, Counter()) if counted else None
     found = report(
         a,
         b,
@@ -78,7 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--characters", action="store_true", help="compare the CER, not the WER")
     parser.add_argument(
-        "--train", metavar="MANIFEST", help="training manifest: who pays by word frequency"
+        "--train",
+        nargs="+",
+        default=[],
+        metavar="MANIFEST",
+        help="training manifests: who pays by word frequency; after A and B",
     )
     parser.add_argument(
         "--worst", type=count, default=5, help="utterances side by side (default: %(default)s)"

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from glob import glob
 from pathlib import Path
 
@@ -16,25 +17,21 @@ from asr.training.run_folder import read_status
 
 @report_input_errors
 def main() -> None:
-    """Measure and copy each run; unfinished ones are refused."""
+    """Measure and copy each run that is done; say which others a pattern matched."""
     given = _parser().parse_args()
     into = Path(given.into)
     for run in _runs(given.runs):
-        state = read_status(run).get("state")
-        if state != "done":
-            raise InputError(
-                str(run),
-                expected="a run that is done",
-                got=f"one that is {state}",
-                remedy="Finish it first: the same training command continues it.",
-            )
         print(keep(run, into, measure_run(run)))
     if given.train:
         keep_words(into, given.train)
 
 
 def _runs(patterns: list[str]) -> list[Path]:
-    """Run folders; a sweep's own files lie among them."""
+    """Folders of runs that are done; a sweep's own files lie among them, and a search's tries.
+
+    Raises:
+        InputError: a pattern matches no run, or none that is done.
+    """
     runs: list[Path] = []
     for pattern in patterns:
         matching = sorted(Path(path) for path in glob(pattern))
@@ -45,7 +42,19 @@ def _runs(patterns: list[str]) -> list[Path]:
                 got=f"{len(matching)} files or folders without status.json",
                 remedy="Runs are kept in runs/EXPERIMENT/RUN_KEY.",
             )
-        runs.extend(found)
+        states = {path: str(read_status(path).get("state")) for path in found}
+        done = [path for path in found if states[path] == "done"]
+        unfinished = [f"{path} is {states[path]}" for path in found if path not in done]
+        if not done:
+            raise InputError(
+                pattern,
+                expected="a run that is done",
+                got="; ".join(unfinished),
+                remedy="Finish it first: the same training command continues it.",
+            )
+        for left_out in unfinished:
+            print(f"left out: {left_out}", file=sys.stderr)
+        runs.extend(done)
     return runs
 
 

@@ -29,7 +29,9 @@ def section(material: Material) -> Section:
     """A row a sparsity in 16x16 blocks, and whether each is within 5 % of dense."""
     rows = compared(material)
     if rows is None:
-        return nothing_yet("sparse model of equal width", "python train.py +experiment=study_width")
+        return nothing_yet(
+            "sparse model of equal width", "python train.py -m +experiment=study_width"
+        )
     columns = {"weights not zero": lambda one: f"{one.nonzero:,}"}
     return Section(
         "".join(map(_sentence, rows[1:]))

@@ -28,7 +28,9 @@ def section(material: Material) -> Section:
         if one.dense or (is_standard(one) and one.block == "16x16")
     ]
     if found is None or len(others) < 2:
-        return nothing_yet("sparse model on real speech", "python train.py +experiment=study_width")
+        return nothing_yet(
+            "sparse model on real speech", "python train.py -m +experiment=study_width"
+        )
     ordered = sorted(
         (one for one in others if one is not found.reference),
         key=lambda one: (one.hidden, one.sparsity),

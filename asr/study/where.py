@@ -14,7 +14,7 @@ from asr.study.setting import Setting, the_one
 
 _PICTURE, _PAYERS = "where.png", "payers.png"
 EVEN = 0.02  # shares this close are equal: a block is one of dozens
-_TRAIN = "python train.py +experiment=study sparsity=gradual_block"
+_TRAIN = "python train.py -m +experiment=study_width"
 _NO_GROUPS = ("insertions", "(unnamed)")  # of words and speakers: no one's
 
 

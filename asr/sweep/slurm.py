@@ -44,7 +44,7 @@ class Submitit:
         signal_delay_s: how long before the end of its time a job is told to save.
         max_requeues: how often a job may start again, for whatever reason.
         wait: stay until all have ended; otherwise return once they are submitted.
-        mail_type: when SLURM writes mail, as in END,FAIL.
+        mail_type: when SLURM writes mail, as in "END,FAIL" (Hydra needs the quotes).
         mail_user: to whom.
         setup: shell lines before the run, such as module load.
         python: what starts Python, such as apptainer exec image.sif python; null: this one.

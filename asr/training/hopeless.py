@@ -21,6 +21,8 @@ from asr.training.study_journal import (
     trial_of,
 )
 
+RATES = ("wer", "cer")  # of which the study judges by one
+
 
 class HopelessTrialError(TrainingInterruptedError):
     """Training has saved and stopped since its study expects nothing of it."""
@@ -81,8 +83,9 @@ class StopHopeless(Callback):
         if epoch == last:  # the result is there
             return
         if not self._agreed(trainer, not hopeless):
-            wer = 100 * float(trainer.callback_metrics["wer"])
-            self._verdict = f"{PRUNED}: WER {wer:.1f} % in epoch {epoch} of {last}"
+            rates = trainer.callback_metrics
+            said = ", ".join(f"{name.upper()} {100 * float(rates[name]):.1f} %" for name in RATES)
+            self._verdict = f"{PRUNED}: {said} in epoch {epoch} of {last}"
             trainer.should_stop = True  # once the other callbacks have saved
 
     def on_train_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:

@@ -94,10 +94,10 @@ class Hardware:
         nodes: machines.
         threads: of each process on the CPU.
         workers: loader processes of each process.
-        keep_gigabytes: of each process: training features to keep in memory instead of computing
-            them in every epoch. Only where no speed perturbation or noise changes the waveform;
-            half a gigabyte holds four hours of 80 bins. Needs workers=0, since loader processes
-            live for an epoch.
+        keep_gigabytes: of features that each process keeps in memory, of the training and of the
+            validation set, instead of computing them in every epoch; half a gigabyte holds four
+            hours of 80 bins. Needs workers=0, since loader processes live for an epoch, and an
+            augmentation that leaves waveforms as they are.
         checkpoint_minutes: between two saves inside an epoch.
         scan_worst_batch: try the largest batches for memory before epoch 1.
     """

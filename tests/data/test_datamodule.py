@@ -189,6 +189,22 @@ def test_settings_that_cannot_be(tones: Path, changes: dict[str, Any], told: str
         speech_data(tones, **changes)
 
 
+def test_features_are_kept_of_both_sets_where_no_epoch_changes_them(
+    tones: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = speech_data(tones, keep_gigabytes=1.0)
+    with pytest.raises(InputError, match=r"hardware\.keep_gigabytes: expected an augmentation"):
+        data.use(blueprint(data).build(), SPEEDS)
+    ready(data)
+    sets = (data.train_dataloader(), data.val_dataloader())
+    first = [batches(loader) for loader in sets]
+    monkeypatch.setattr(data.trained.features, "forward", None)  # not needed any more
+    for before, loader in zip(first, sets, strict=True):
+        again = batches(loader)
+        assert len(again) == len(before)
+        assert all(torch.equal(a.features, b.features) for a, b in zip(again, before, strict=True))
+
+
 def test_a_budget_below_the_longest_utterance(tones: Path) -> None:
     data = ready(speech_data(tones, batch_seconds=0.4))
     with pytest.raises(InputError, match=r"data\.batch_seconds"):

@@ -94,36 +94,34 @@ def test_a_batch_holds_each_example_as_it_is_alone(dataset: SpeechDataset) -> No
 def test_kept_features_are_those_computed_anew(
     dataset: SpeechDataset, presets: tuple[Features, Augmentation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only what no epoch changes is kept, and no more than there is room for."""
+    """As many as there is room for, and before they are masked."""
     features, everything = presets
-    masks = Augmentation(everything.speed, (), everything.spectrum)
-    half = sum(4 * dataset.example(0, index).features.numel() for index in (0, 1))
+    masks = Augmentation(None, (), everything.spectrum)
+    size = sum(4 * dataset.example(0, index).features.numel() for index in (0, 1))
     computed: list[int] = []
     compute = features.forward
     monkeypatch.setattr(
         features, "forward", lambda waveform: computed.append(1) or compute(waveform)
     )
 
-    def computations(augmentation: Augmentation | None, speed: float, keep_bytes: float) -> int:
+    def computations(augmentation: Augmentation | None, keep_bytes: float) -> int:
         """In the second of two epochs over utterances 0 and 1, each compared with fresh ones."""
         fresh, keeping = (
             SpeechDataset(dataset.utterances, features, dataset.vocabulary, augmentation, 3, room)
             for room in (0, keep_bytes)
         )
         for epoch in (0, 1):
-            ours = [keeping.example(epoch, index, speed).features for index in (0, 1)]
+            ours = [keeping.example(epoch, index).features for index in (0, 1)]
             count = len(computed)
             for index in (0, 1):
-                assert torch.equal(ours[index], fresh.example(epoch, index, speed).features)
+                assert torch.equal(ours[index], fresh.example(epoch, index).features)
             computed.clear()
         return count
 
-    assert computations(masks, 1.0, half) == 0
-    assert computations(None, 1.0, half) == 0
-    assert computations(masks, 1.0, half - 1) == 1
-    assert computations(masks, 1.0, 0) == 2
-    assert computations(masks, 0.9, half) == 2
-    assert computations(everything, 1.0, half) == 2
+    assert computations(masks, size) == 0
+    assert computations(None, size) == 0
+    assert computations(masks, size - 1) == 1
+    assert computations(masks, 0) == 2
 
 
 def test_epochs_seeds_and_indices_differ(

@@ -23,6 +23,7 @@ from asr.inference.recogniser import Recogniser
 from asr.inference.size import file_size
 from tests.finished_run import write_audio, write_run
 from tests.inference.exported import pruned
+from tests.statistics.systems import write_eval
 
 ENGINES = [*available(), "numpy"]
 MODELS = {
@@ -164,6 +165,30 @@ def test_the_command_checks_itself_and_says_sizes(tmp_path, capsys):
     assert exported.check.same_texts == exported.check.lines == 1
     assert exported.size.file == out.stat().st_size
     assert read_model(out).provenance["run_key"] == "k1"
+
+
+def test_a_damaged_result_is_left_out_of_the_provenance_and_told(tmp_path):
+    run = tmp_path / "run"
+    write_run(run)
+    write_eval(run, ["the cat"], ["the hat"])
+    (run / "eval" / "a-damaged").mkdir()
+    (run / "eval" / "a-damaged" / "result.json").write_text('{"wer": 0.5}')
+    with pytest.warns(UserWarning, match=r"not in the file's provenance.*a-damaged"):
+        export(run, tmp_path / "model.safetensors")
+    (known,) = read_model(tmp_path / "model.safetensors").provenance["results"]
+    assert known["wer"] == 0.5
+
+
+def test_a_test_set_whose_audio_is_gone_is_not_checked_on(tmp_path):
+    run = tmp_path / "run"
+    write_run(run)
+    manifest = tmp_path / "test.jsonl"
+    line = {"audio_filepath": "a.wav", "duration": 1.0, "text": "hello"}
+    manifest.write_text(json.dumps(line) + "\n")
+    (run / "config.yaml").write_text(json.dumps({"data": {"test": [str(manifest)]}}))
+    assert export(run, tmp_path / "m.safetensors").check.speech == "generated noise"
+    write_audio(tmp_path / "a.wav", 1.0)
+    assert export(run, tmp_path / "m.safetensors").check.speech == str(manifest)
 
 
 def test_an_export_that_computes_something_else_is_not_written(tmp_path, monkeypatch):

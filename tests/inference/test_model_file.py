@@ -198,3 +198,13 @@ def test_sizes_promised_for_ninety_percent():
 def test_fp16_refuses_what_it_cannot_hold():
     with pytest.raises(InputError, match="fp16"):
         BlockSparseMatrix.from_dense(np.full((8, 8), 1e6, np.float32), (4, 4)).stored_as("fp16")
+
+
+@pytest.mark.parametrize("block", [(1, 1), (2, 2), (4, 1), (1, 5), (4, 4)])
+def test_int8_never_takes_more_bytes_than_fp16(block):
+    dense = np.random.default_rng(1).normal(size=(20, 20)).astype(np.float32)
+    dense[:10] = 0
+    matrix = BlockSparseMatrix.from_dense(dense, block)
+    sizes = {kind: matrix.stored_as(kind).weight_bytes for kind in ("fp16", "int8")}
+    assert sizes["int8"] <= sizes["fp16"]
+    assert (sizes["int8"] < sizes["fp16"]) == (block in ((1, 5), (4, 4)))

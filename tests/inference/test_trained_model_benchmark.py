@@ -96,7 +96,7 @@ def test_rows_are_written(tmp_path, capsys):
     assert [row["batch"] for row in written["rows"]] == [1, 2]
     for row in written["rows"]:
         assert row["audio_seconds"] == pytest.approx(2.1)
-        assert len(row["rtf"]) == 10
+        assert len(row["rtf"]) == 9
         assert row["speedup"][DENSE] == 1
         assert row["speedup_vs_best"][FEATURES] <= row["speedup"][FEATURES]
     assert written["runs"][0]["what"].endswith("% in 4x4")

@@ -23,7 +23,7 @@ SPARSE = ("sparsity=gradual_regrow", "sparsity.block=[4,4]", "model.dropout=0", 
 
 def assert_one_run(told: str, tones: Path, folder: Path) -> None:
     """What two ranks left in `folder` is what one process says, and they held the same."""
-    assert told.count("done: best validation WER") == 1, "one process speaks for both"
+    assert told.count("done: lowest validation CER") == 1, "one process speaks for both"
     (home,) = (folder / "runs" / "default").iterdir()
     status = json.loads((home / "status.json").read_text())
     assert (status["state"], status["epoch"]) == ("done", 4)
@@ -103,4 +103,4 @@ def test_tasks_of_a_submitted_job_come_back_together(
     assert read_status(folder)["state"] == "done"
     assert restarts(handed[Job(folder)]) == 1
     printed = (folder / "output.log").read_text()
-    assert printed.count("continuing from step") == printed.count("done: best validation") == 1
+    assert printed.count("continuing from step") == printed.count("done: lowest validation") == 1

@@ -43,8 +43,10 @@ def runs(tmp_path: Path) -> Path:
 
 def test_every_part_is_printed_and_written(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train = [Utterance("", f"{i}.wav", 1.0, "the cat a") for i in range(20)]
-    write_manifest(runs / "train.jsonl", train)
-    options = ["--train", str(runs / "train.jsonl"), "--worst", "2", "--margin", "0.1"]
+    parts = [runs / f"train-{i}.jsonl" for i in (1, 2)]
+    for part, utterances in zip(parts, (train[:6], train[6:]), strict=True):  # 6 and 14 times each
+        write_manifest(part, utterances)
+    options = ["--worst", "2", "--margin", "0.1", "--train", *map(str, parts)]
     main([f"{runs}/dense/*", f"{runs}/sparse/*", *options, "--json", str(runs / "report.json")])
     out, err = capsys.readouterr()
     assert err == f"note: {runs}/dense/unscored has no result and is left out\n"

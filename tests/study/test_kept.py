@@ -112,7 +112,7 @@ def test_unfinished_and_unscored_runs_are_refused(run, tmp_path, monkeypatch, ca
     (run / "status.json").write_text(json.dumps(status | {"state": "running"}))
     with pytest.raises(SystemExit):
         collect_as_typed(monkeypatch, run, "--into", tmp_path / "kept")
-    assert "expected a run that is done, got one that is running" in capsys.readouterr().err
+    assert f"expected a run that is done, got {run} is running" in capsys.readouterr().err
     write_run(tmp_path / "other", key="k2")
     with pytest.raises(SystemExit):
         collect_as_typed(monkeypatch, tmp_path / "other", "--into", tmp_path / "kept")
@@ -121,6 +121,17 @@ def test_unfinished_and_unscored_runs_are_refused(run, tmp_path, monkeypatch, ca
         collect_as_typed(monkeypatch, tmp_path / "none*", "--into", tmp_path / "kept")
     assert "0 files or folders without status.json" in capsys.readouterr().err
     assert not list((tmp_path / "kept").glob("*/*"))
+
+
+def test_unfinished_runs_beside_finished_ones_are_named(run, tmp_path, monkeypatch, capsys):
+    """A search's tries are stopped when their masks are final, and stay as they are."""
+    other = run.parent / "k2"
+    write_run(other, key="k2")
+    status = json.loads((other / "status.json").read_text())
+    (other / "status.json").write_text(json.dumps(status | {"state": "preempted"}))
+    collect_as_typed(monkeypatch, run.parent / "*", "--into", tmp_path / "kept")
+    assert capsys.readouterr().err == f"left out: {other} is preempted\n"
+    assert [kept.folder.name for kept in read_kept(tmp_path / "kept")] == ["k1"]
 
 
 def test_a_sweep_s_own_files_are_no_runs_and_missing_ones_are_named(

@@ -30,7 +30,7 @@ def test_two_processes_stop_continue_and_end_as_one_run(tones: Path, tmp_path: P
     ended = run(command)
     assert ended.returncode == 0, ended.stderr
     assert "continuing from step" in ended.stdout
-    assert ended.stdout.count("done: best validation WER") == 1, "one process speaks for both"
+    assert ended.stdout.count("done: lowest validation CER") == 1, "one process speaks for both"
     assert json.loads(status.read_text())["state"] == "done"
     assert json.loads(status.read_text())["epoch"] == 8
     assert list((runs / "default").iterdir()) == [folder]
@@ -42,7 +42,7 @@ def test_two_processes_stop_continue_and_end_as_one_run(tones: Path, tmp_path: P
     )  # fmt: skip
     assert scored.returncode == 0, scored.stderr
     (result,) = folder.glob("eval/*/result.json")
-    best = float(ended.stdout.split("best validation WER ")[1].split(" %")[0])
+    best = float(ended.stdout.split("%, WER ")[1].split(" %")[0])
     assert best == pytest.approx(100 * json.loads(result.read_text())["wer"], abs=0.006)
     assert 0 < best < 100, "a rate that says something"
     assert yaml.safe_load((folder / "config.yaml").read_text())["hardware"]["devices"] == 2

@@ -48,7 +48,7 @@ def speak(text: str, voice: Voice) -> tuple[np.ndarray, int]:
             "synthetic speech",
             expected="the package espeakng_loader",
             got="no such package",
-            remedy="Install it: pip install 'asr[demo]'.",
+            remedy="Install it: pip install -e '.[demo]'.",
         ) from error
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     try:

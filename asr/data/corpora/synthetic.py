@@ -25,7 +25,7 @@ from asr.text import labels_and_repeats
 NAME = "synthetic"
 HELP = (
     "eSpeak NG reads sentences over some 200 words: any size, made in a minute; "
-    "from pip install 'asr[demo]'; eSpeak NG is GPL-3"
+    "from pip install -e '.[demo]'; eSpeak NG is GPL-3"
 )
 
 SAMPLE_RATE = 16_000

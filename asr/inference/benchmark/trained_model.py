@@ -117,8 +117,10 @@ def contestants(dense: TrainedModel, sparse: TrainedModel, threads: int) -> dict
             strict=True,
         )
     )
-    for what, trained in (("dense", dense), ("sparse", sparse)):
-        for weights in WEIGHTS:
+    # In int8, the runtime stores whole matrices in fp16.
+    kinds = ("dense", dense, ("fp32", "fp16")), ("sparse", sparse, WEIGHTS)
+    for what, trained, stored in kinds:
+        for weights in stored:
             recogniser = Recogniser(rounded(folded(trained, {}), weights), threads=threads)
             found[f"ours {what} {weights}"] = _in_runtime(recogniser)
     return found

@@ -81,7 +81,7 @@ class TestSpoken:
 
     @pytest.fixture(autouse=True)
     def espeak(self) -> None:
-        pytest.importorskip("espeakng_loader", reason="needs eSpeak: pip install 'asr[demo]'")
+        pytest.importorskip("espeakng_loader", reason="needs eSpeak: pip install -e '.[demo]'")
 
     def test_what_was_spoken_before_does_not_matter(self):
         from asr.data.corpora.espeak import Voice, speak
