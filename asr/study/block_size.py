@@ -1,6 +1,6 @@
 """Question 2: the size of blocks at equal sparsity."""
 
-from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
+from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid, is_standard
 from asr.study.section import (
     Compared,
     Material,
@@ -15,7 +15,6 @@ from asr.study.section import (
 )
 from asr.study.setting import Setting
 
-SPARSITY = 0.9
 MARGIN = 0.1
 _PICTURE = "block_size.png"
 

@@ -1,6 +1,6 @@
 """Question 1: dense against block-sparse at equal width."""
 
-from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
+from asr.study.plan import BLOCK, EXPERIMENT, REAL, grid, is_standard
 from asr.study.section import (
     Compared,
     Material,
@@ -18,10 +18,11 @@ from asr.study.setting import Setting
 
 MARGIN = 0.05
 PICTURE = "equal_width.png"
+_WITHIN = f"{100 * MARGIN:g} % of dense"
 _SAID = {
-    "shown": "so it is within 5 % of dense",
-    "refuted": "so it is not within 5 % of dense",
-    "open": "which leaves open whether it is within 5 % of dense",
+    "shown": f"so it is within {_WITHIN}",
+    "refuted": f"so it is not within {_WITHIN}",
+    "open": f"which leaves open whether it is within {_WITHIN}",
 }
 
 
@@ -48,7 +49,7 @@ def compared(material: Material) -> list[Compared] | None:
     found = grid(material.settings, REAL, EXPERIMENT)
     if found is None:
         return None
-    sparse = [one for one in found.equal_width if is_standard(one) and one.block == "16x16"]
+    sparse = [one for one in found.equal_width if is_standard(one) and one.block == BLOCK]
     if not sparse:
         return None
     return beside(found.reference, sorted(sparse, key=lambda one: one.sparsity))

@@ -1,7 +1,7 @@
 """The few lines that the front page takes from the study."""
 
 from asr.study.larger import name
-from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
+from asr.study.plan import BLOCK, EXPERIMENT, REAL, grid, is_standard
 from asr.study.section import (
     Material,
     Section,
@@ -25,7 +25,7 @@ def section(material: Material) -> Section:
     others = [
         one
         for one in ([*found.dense, *found.sparse] if found else [])
-        if one.dense or (is_standard(one) and one.block == "16x16")
+        if one.dense or (is_standard(one) and one.block == BLOCK)
     ]
     if found is None or len(others) < 2:
         return nothing_yet(

@@ -6,7 +6,7 @@ from typing import Any
 from asr.errors import InputError
 from asr.study import figures
 from asr.study.larger import name
-from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
+from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid, is_standard
 from asr.study.section import Material, Section, nothing_yet, picture, table
 from asr.study.setting import Setting
 
@@ -42,7 +42,7 @@ def sizes(material: Material) -> Section:
 
 
 def _sentence(shown: list[Setting]) -> str:
-    at = [one for one in shown if one.is_at(0.9)] or shown
+    at = [one for one in shown if one.is_at(SPARSITY)] or shown
     shares = [100 * _share(one) for one in at]
     files = [_smaller(one) for one in at]
     return (

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from asr.statistics.comparison import Comparison, compare, holm
 from asr.study import figures
-from asr.study.plan import EXPERIMENT, REAL, Grid, grid, is_standard
+from asr.study.plan import BLOCK, EXPERIMENT, REAL, SPARSITY, Grid, grid, is_standard
 from asr.study.section import (
     Material,
     Section,
@@ -21,7 +21,7 @@ from asr.study.section import (
 )
 from asr.study.setting import Setting
 
-NEAR = 0.1  # models whose weights differ by less, relatively, count as equally large
+ALIKE = 0.1  # models whose weights differ by less, relatively, count as equally large
 TIMES = (1.5, 2.0)  # as wide as the dense model it is to replace
 QUARTER = 0.25  # of the recurrent weights, at most, it is to have
 _PICTURE = "larger.png"
@@ -64,7 +64,7 @@ def section(material: Material) -> Section:
     )
     points = {
         "dense": [_point(one) for one in found.dense],
-        "90 % in 16x16": [_point(one) for one in sparse if one.is_at(0.9)],
+        "90 % in 16x16": [_point(one) for one in sparse if one.is_at(SPARSITY)],
         "95 % in 16x16": [_point(one) for one in sparse if one.is_at(0.95)],
     }
     figure = figures.over_size(points, "recurrent weights that are not zero", "CER, %, test split")
@@ -76,7 +76,7 @@ def section(material: Material) -> Section:
 
 
 def _usual_block(one: Setting) -> bool:
-    return one.block == "16x16"
+    return one.block == BLOCK
 
 
 def _pairs(one: Setting, found: Grid) -> list[_Pair]:
@@ -85,7 +85,7 @@ def _pairs(one: Setting, found: Grid) -> list[_Pair]:
     parent = found.parent(one)
     for other in found.dense:
         wider = one.hidden / other.hidden
-        if abs(other.nonzero / one.nonzero - 1) < NEAR:
+        if abs(other.nonzero / one.nonzero - 1) < ALIKE:
             pairs.append(_Pair(one, "as many weights", other))
         elif other is parent:
             pairs.append(_Pair(one, "its dense parent", other))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from asr.statistics.comparison import compare
-from asr.study.plan import CHEAP, EXPERIMENT, METHODS, REAL, Grid, grid
+from asr.study.plan import BLOCK, CHEAP, EXPERIMENT, METHODS, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Compared,
     Material,
@@ -17,7 +17,6 @@ from asr.study.section import (
 )
 from asr.study.setting import NEAR, Setting
 
-SPARSITY = 0.9
 _PICTURE = "method.png"
 _NAMES = {
     "weight_pruning": "single weights by a threshold (WP)",
@@ -57,7 +56,7 @@ def _apart(found: Grid) -> tuple[list[Setting], list[Setting]]:
 
 def _on_real(material: Material) -> str:
     found = grid(material.settings, REAL, EXPERIMENT)
-    near = [one for one in _apart(found)[0] if one.block == "16x16"] if found else []
+    near = [one for one in _apart(found)[0] if one.block == BLOCK] if found else []
     if found is None or len({name(one) for one in near}) < 2:
         return "On real speech there is no second method yet.\n"
     chosen_by = {one.group_key: one.cer for one in material.tuned}

@@ -9,6 +9,8 @@ from asr.study.setting import Setting, the_one
 REAL = "amazon_queen"  # the corpus that questions are answered on
 CHEAP = "synthetic"  # that methods are compared on first
 WIDTH = 256  # units of each direction of the models that are pruned at equal width
+SPARSITY = 0.9  # that sizes of blocks, methods and payers are compared at
+BLOCK = "16x16"  # that sparsities, widths and methods are compared in
 EXPERIMENT = "study"  # runs of the grid on real speech
 METHODS = "study_method"  # those on the cheap corpus
 STANDARD = {"score": "l2", "regrow": 0.0, "exceptions": [], "start": None, "end": 0.5}

@@ -7,8 +7,8 @@ from asr.statistics.comparison import compare
 from asr.statistics.subgroups import Subgroup, by_frequency, by_speaker, by_speaking_rate
 from asr.study import figures
 from asr.study.kept import read_words
-from asr.study.method import SPARSITY, name
-from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
+from asr.study.method import name
+from asr.study.plan import BLOCK, EXPERIMENT, REAL, SPARSITY, grid, is_standard
 from asr.study.section import Material, Section, nothing_yet, picture, table
 from asr.study.setting import Setting, the_one
 
@@ -24,7 +24,7 @@ def zeros(material: Material) -> Section:
     shown = [
         one
         for one in (found.equal_width if found else [])
-        if one.is_at(SPARSITY) and one.block == "16x16"
+        if one.is_at(SPARSITY) and one.block == BLOCK
     ]
     if not shown:
         return nothing_yet("90 % sparse model", _TRAIN)
@@ -80,7 +80,7 @@ def payers(material: Material) -> Section:
     wanted = [
         one
         for one in (found.equal_width if found else [])
-        if is_standard(one) and one.block == "16x16" and one.is_at(SPARSITY)
+        if is_standard(one) and one.block == BLOCK and one.is_at(SPARSITY)
     ]
     if found is None or not wanted:
         return nothing_yet("90 % sparse model", _TRAIN)
