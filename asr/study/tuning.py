@@ -12,23 +12,20 @@ _GROUPS = ("features", "augmentation", "model", "data", "optimizer", "scheduler"
 
 
 def section(material: Material) -> Section:
-    """Every try by the settings that differ among them, with the CER of the validation split."""
+    """Every try by its settings that the first has otherwise, with the CER of validation."""
     found = [one for one in material.tuned if one.corpus == REAL and EXPERIMENT in one.experiments]
     if not found:
         return nothing_yet(
             "tuning", f"python train.py +experiment=amazon_queen experiment_name={EXPERIMENT}"
         )
-    flat = {one: dict(_flat(one.config)) for one in found}
-    keys = list(dict.fromkeys(key for values in flat.values() for key in values))
-    differing = [key for key in keys if len({flat[one].get(key, "") for one in found}) > 1]
     rows = sorted(found, key=lambda one: (one.config["training"]["epochs"], -one.cer))
-    head = [*differing, "validation CER %", "minutes"]
+    first = dict(_flat(rows[0].config))
     lines = []
     for one in rows:
+        changes = [f"`{key}={value}`" for key, value in _flat(one.config) if first.get(key) != value]
         minutes = sum(run.weights.training_seconds for run in one.runs) / 60
-        values = [flat[one].get(key, "") for key in differing]
-        lines.append([*values, f"{100 * one.cer:.1f}", f"{minutes:.0f}"])
-    return Section(table(head, lines))
+        lines.append([" ".join(changes) or "none", f"{100 * one.cer:.1f}", f"{minutes:.0f}"])
+    return Section(table(["changes to the first", "validation CER %", "minutes"], lines))
 
 
 def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -45,8 +42,8 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
         for index, inner in enumerate(value):
             yield from _leaves(f"{key}.{index}", inner)
-    else:
-        yield key, str(value)
+    elif not key.endswith("._target_"):
+        yield key, "null" if value is None else str(value).replace(" ", "")
 
 
 def cost(material: Material) -> Section:

@@ -183,8 +183,10 @@ def test_tuning_is_read_from_the_validation_split(tmp_path):
     write_kept(tmp_path, "t", damaged(26), split="validation", experiment="study_tuning")
     write_kept(tmp_path, "u", damaged(20), split="validation", hidden=9, experiment="study_tuning")
     text = tuning.section(material(tmp_path)).text
-    assert text.splitlines()[0] == "| model.hidden | validation CER % | minutes |"
-    assert cells(text, "256") == ["256", f"{100 * 26 / CHARACTERS:.1f}", "60"]
+    assert text.splitlines()[0] == "| changes to the first | validation CER % | minutes |"
+    assert cells(text, "none") == ["none", f"{100 * 26 / CHARACTERS:.1f}", "60"]
+    changed = "`model.hidden=9`"
+    assert cells(text, changed) == [changed, f"{100 * 20 / CHARACTERS:.1f}", "60"]
 
 
 def test_speed_says_what_is_sparsity_s_doing(tmp_path):
