@@ -22,7 +22,8 @@ def section(material: Material) -> Section:
     first = dict(_flat(rows[0].config))
     lines = []
     for one in rows:
-        changes = [f"`{key}={value}`" for key, value in _flat(one.config) if first.get(key) != value]
+        changed = [(key, value) for key, value in _flat(one.config) if first.get(key) != value]
+        changes = [f"`{key}={value}`" for key, value in changed]
         minutes = sum(run.weights.training_seconds for run in one.runs) / 60
         lines.append([" ".join(changes) or "none", f"{100 * one.cer:.1f}", f"{minutes:.0f}"])
     return Section(table(["changes to the first", "validation CER %", "minutes"], lines))
