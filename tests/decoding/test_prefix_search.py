@@ -109,5 +109,5 @@ def test_what_the_package_refuses_is_told(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"broken\.arpa.*KenLM can load"):
         PrefixSearch(CHARACTERS, Fusion(broken, ("a",), 1.0, 0.0, -10.0))
     monkeypatch.setitem(sys.modules, "ctc_beam_decoder", None)
-    with pytest.raises(InputError, match=r"pip install 'asr\[lm\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[lm\]'"):
         PrefixSearch(CHARACTERS, None)

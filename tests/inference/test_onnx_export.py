@@ -99,5 +99,5 @@ def test_what_computes_something_else_is_not_written(tmp_path, monkeypatch):
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    with pytest.raises(InputError, match=r"pip install 'asr\[export\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[export\]'"):
         onnx_model(folded(pruned(), {}))

@@ -21,6 +21,7 @@ from asr.sweep.search import search
 from asr.sweep.study import Draw, Study
 from asr.sweep.study_report import report
 from tests.finished_run import write_run
+from tests.statistics.systems import write_eval
 
 SPACE = {
     "sparsity.block": CategoricalDistribution(["[4,4]", "[16,16]"]),
@@ -237,9 +238,7 @@ def test_bytes_are_those_of_the_exported_file(tmp_path: Path) -> None:
         export(folder, tmp_path / "model.safetensors")
         assert (tmp_path / "model.safetensors").stat().st_size == sizes[name]
         # Results that come later are noted in the file too.
-        result = {"corpus": "a", "split": "test", "decoder": "greedy", "wer": 0.1, "utterances": 9}
-        (folder / "eval/a").mkdir(parents=True)
-        (folder / "eval/a/result.json").write_text(json.dumps(result))
+        write_eval(folder, ["the cat"], ["the hat"])
         export(folder, tmp_path / "model.safetensors")
         size = (tmp_path / "model.safetensors").stat().st_size
         assert size == pytest.approx(sizes[name], rel=0.01)

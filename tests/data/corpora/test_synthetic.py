@@ -72,7 +72,7 @@ def test_trim_keeps_the_margin_and_no_more():
 
 def test_without_espeak_the_error_says_what_to_install(monkeypatch, options, tmp_path):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(InputError, match=r"pip install 'asr\[demo\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[demo\]'"):
         synthetic.prepare(options(synthetic, *SMALL, "--jobs", 1), tmp_path)
 
 
