@@ -4,7 +4,7 @@ from collections import Counter
 
 from asr.study.equal_width import compared
 from asr.study.plan import EXPERIMENT, REAL, grid
-from asr.study.section import Material, Section, nothing_yet
+from asr.study.section import Material, Section, between, nothing_yet
 
 
 def section(material: Material) -> Section:
@@ -28,7 +28,7 @@ def section(material: Material) -> Section:
     ]
     if widths:
         said += (
-            f" Intervals of a relative difference in CER (question 1) reach {min(widths):.1f} to "
-            f"{max(widths):.1f} % to either side: smaller differences it does not resolve."
+            " Intervals of a relative difference in CER (question 1) reach "
+            f"{between(widths, '{:.1f}')} % to either side: smaller differences it does not resolve."
         )
     return Section(said + "\n")

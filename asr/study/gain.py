@@ -7,7 +7,7 @@ from asr.errors import InputError
 from asr.study import figures
 from asr.study.larger import name
 from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid, is_standard
-from asr.study.section import Material, Section, nothing_yet, picture, table
+from asr.study.section import Material, Section, between, nothing_yet, picture, table
 from asr.study.setting import Setting
 
 _SIZES, _SPEED = "sizes.png", "speed.png"
@@ -46,9 +46,9 @@ def _sentence(shown: list[Setting]) -> str:
     shares = [100 * _share(one) for one in at]
     files = [_smaller(one) for one in at]
     return (
-        f"At {100 * at[0].sparsity:.0f} %, recurrent matrices in fp32 take {min(shares):.1f} to "
-        f"{max(shares):.1f} % of their dense bytes, indices included, and whole models in fp16 "
-        f"1/{max(files):.1f} to 1/{min(files):.1f} of the dense fp32 file."
+        f"At {100 * at[0].sparsity:.0f} %, recurrent matrices in fp32 take "
+        f"{between(shares, '{:.1f}')} % of their dense bytes, indices included, and whole models in "
+        f"fp16 {between(files, '1/{:.1f}')} of the dense fp32 file."
     )
 
 
@@ -87,7 +87,7 @@ def speed(material: Material) -> Section:
         measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         rows = [cells for row in measured["rows"] for cells in _speed(row, measured["cer"])]
         runs = " and ".join(f"{one['run_key']} ({one['what']})" for one in measured["runs"])
-        said = f"Runs {runs}, on {measured['machine']['cpu']}; {_fastest(measured['rows'])}"
+        said = f"Runs {runs}, on {measured['machine']['cpu']} ({measured['machine']['kernel']}); {_fastest(measured['rows'])}"
         contestants = list(measured["rows"][0]["rtf"])
         figure = figures.bars(
             [f"{row['threads']} thread(s), {row['batch']} at a time" for row in measured["rows"]],

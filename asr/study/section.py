@@ -1,7 +1,7 @@
 """A part of the page, and how its numbers and comparisons are written."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -116,6 +116,12 @@ def _ends(interval: Interval, form: str) -> str:
     if not math.isfinite(interval.low):
         return "(no interval)"
     return f"({100 * interval.low:{form}} to {100 * interval.high:{form}})"
+
+
+def between(values: Iterable[float], form: str) -> str:
+    """The smallest to the largest of some values, or the one that they all are as written."""
+    ends = list(dict.fromkeys(form.format(value) for value in sorted(values)))
+    return ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
 
 
 def p_value(p: float) -> str:
