@@ -27,8 +27,9 @@ def section(material: Material) -> Section:
         if one.comparison is not None
     ]
     if widths:
+        ends = between(widths, "{:.1f}")
         said += (
-            " Intervals of a relative difference in CER (question 1) reach "
-            f"{between(widths, '{:.1f}')} % to either side: smaller differences it does not resolve."
+            f" Intervals of a relative difference in CER (question 1) reach {ends} % to either "
+            "side: smaller differences it does not resolve."
         )
     return Section(said + "\n")

@@ -43,12 +43,11 @@ def sizes(material: Material) -> Section:
 
 def _sentence(shown: list[Setting]) -> str:
     at = [one for one in shown if one.is_at(SPARSITY)] or shown
-    shares = [100 * _share(one) for one in at]
-    files = [_smaller(one) for one in at]
+    shares = between([100 * _share(one) for one in at], "{:.1f}")
+    files = between([_smaller(one) for one in at], "1/{:.1f}")
     return (
-        f"At {100 * at[0].sparsity:.0f} %, recurrent matrices in fp32 take "
-        f"{between(shares, '{:.1f}')} % of their dense bytes, indices included, and whole models in "
-        f"fp16 {between(files, '1/{:.1f}')} of the dense fp32 file."
+        f"At {100 * at[0].sparsity:.0f} %, recurrent matrices in fp32 take {shares} % of their "
+        f"dense bytes, indices included, and whole models in fp16 {files} of the dense fp32 file."
     )
 
 
@@ -87,7 +86,8 @@ def speed(material: Material) -> Section:
         measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         rows = [cells for row in measured["rows"] for cells in _speed(row, measured["cer"])]
         runs = " and ".join(f"{one['run_key']} ({one['what']})" for one in measured["runs"])
-        said = f"Runs {runs}, on {measured['machine']['cpu']} ({measured['machine']['kernel']}); {_fastest(measured['rows'])}"
+        where = "{cpu} ({kernel})".format(**measured["machine"])
+        said = f"Runs {runs}, on {where}; {_fastest(measured['rows'])}"
         contestants = list(measured["rows"][0]["rtf"])
         figure = figures.bars(
             [f"{row['threads']} thread(s), {row['batch']} at a time" for row in measured["rows"]],

@@ -205,7 +205,7 @@ def test_speed_says_what_is_sparsity_s_doing(tmp_path):
     }
     (tmp_path / "speed.json").write_text(json.dumps(content))
     text = gain.speed(material(tmp_path)).text
-    assert text.startswith("Runs abc (90 % in 16x16) and def (dense), on a processor; ")
+    assert text.startswith("Runs abc (90 % in 16x16) and def (dense), on a processor (avx2); ")
     assert "1/4.0 of torch's time, 1/2.0 of the fastest" in text
     assert "1/1.5 of this runtime's for the dense model" in text
     (tmp_path / "speed.json").write_text('{"rows": []}')
