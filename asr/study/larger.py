@@ -25,6 +25,7 @@ ALIKE = 0.1  # models whose weights differ by less, relatively, count as equally
 TIMES = (1.5, 2.0)  # as wide as the dense model it is to replace
 QUARTER = 0.25  # of the recurrent weights, at most, it is to have
 _PICTURE = "larger.png"
+_AS_MANY = "as many weights"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,7 @@ def _pairs(one: Setting, found: Grid) -> list[_Pair]:
     for other in found.dense:
         wider = one.hidden / other.hidden
         if abs(other.nonzero / one.nonzero - 1) < ALIKE:
-            pairs.append(_Pair(one, "as many weights", other))
+            pairs.append(_Pair(one, _AS_MANY, other))
         elif other is parent:
             pairs.append(_Pair(one, "its dense parent", other))
         elif wider in TIMES:
@@ -115,7 +116,9 @@ def _sentences(pairs: Sequence[_Pair]) -> str:
     """One for each pair: at or below, and with how many weights."""
     said = []
     for pair in pairs:
-        quarter = f" ({'at most' if pair.weights <= QUARTER else 'more than'} a quarter)"
+        quarter = ""
+        if pair.kind != _AS_MANY:  # where fewer weights are the point
+            quarter = f" ({'at most' if pair.weights <= QUARTER else 'more than'} a quarter)"
         said.append(
             f"- **{name(pair.sparse)}** beside {name(pair.dense)} ({pair.kind}, "
             f"{seeds_of(pair.sparse, pair.dense)} at least): CER "
