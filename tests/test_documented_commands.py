@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 
 from asr.configuration import CONFIGURATION
+from asr.sweep.submit import first_values
 from tests.test_documentation import PAGES
 
 SHOWN = [page for page in PAGES if page.name != "log.md"]  # a log tells what was typed then
@@ -35,15 +38,11 @@ def commands(text: str) -> Iterator[list[str]]:
 
 def composed(name: str, overrides: Sequence[str], *, sweep: bool) -> None:
     """Compose each override's first value, as Hydra does for the first run of a sweep."""
-    first = []
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        values = override.is_sweep_override()
-        assert sweep or not values, f"several values, but no sweep: {override.input_line}"
-        assert not (values and override.get_key_element().startswith("hydra")), override.input_line
-        value = next(override.sweep_string_iterator()) if values else None
-        first.append(f"{override.get_key_element()}={value}" if values else override.input_line)
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    mode = RunMode.MULTIRUN if sweep else RunMode.RUN
+    ConfigLoaderImpl.validate_sweep_overrides_legal(parsed, mode, from_shell=True)
     with initialize_config_dir(str(CONFIGURATION), version_base="1.3"):
-        compose(name, first, return_hydra_config=True)
+        compose(name, first_values(overrides), return_hydra_config=True)
 
 
 def program(module: str) -> str:

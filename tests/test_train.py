@@ -52,7 +52,7 @@ def test_what_a_run_leaves(trained: Train, tones: Path, capsys: pytest.CaptureFi
     run = read_run(folder)
     assert (run.state, run.run_key, run.seed) == ("done", folder.name, 3)
     rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
-    (wer,) = [float(row["wer"]) for row in rows if row["wer"]]
+    ((wer, cer),) = [(float(row["wer"]), float(row["cer"])) for row in rows if row["wer"]]
     last = read_checkpoint(folder / "checkpoints/last.ckpt")
     assert last["global_step"] == status(folder)["step"] > 0
     said = capsys.readouterr().out
@@ -67,7 +67,8 @@ def test_what_a_run_leaves(trained: Train, tones: Path, capsys: pytest.CaptureFi
     assert list(left_out) == [{"id": name, "reason": "shorter than 0.3 s"} for name in short]
     assert f"left out {len(short)}: shorter than 0.3 s" in said
     assert f"all of them by name: {folder}/left_out.jsonl" in said
-    assert f"WER {100 * wer:.2f} % there" in said
+    rates = f"lowest validation CER {100 * cer:.2f} %, WER {100 * wer:.2f} % there"
+    assert f"done: {rates}, in {folder}" in said
 
     before = (folder / "checkpoints/last.ckpt").stat().st_mtime_ns
     assert trained("seed=3") == folder

@@ -122,14 +122,6 @@ class SpeechData(lightning.LightningDataModule):
                 remedy="Run asr.data.check on the manifests.",
             )
         self.train = selection.kept
-        if self.keep_bytes and augmentation.changes_waveforms:
-            raise InputError(
-                "hardware.keep_gigabytes",
-                expected="an augmentation that changes features only: none, light or spec_augment",
-                got="one that changes waveforms, so that every epoch needs new features",
-                remedy="Set augmentation=light, augmentation.speed=null or "
-                "hardware.keep_gigabytes=0.",
-            )
         dataset = partial(
             SpeechDataset,
             features=trained.features,

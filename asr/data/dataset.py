@@ -29,7 +29,10 @@ class SpeechDataset(Dataset[Batch]):
             such lines, training left them out before).
         augmentation: None for validation and test.
         seed: of the run: an example depends on (seed, epoch, index) alone, not on the worker.
-        keep_bytes: of features that stay in this process; only where no epoch changes waveforms.
+        keep_bytes: of features that stay in this process.
+
+    Raises:
+        InputError: features are to be kept, but every epoch changes the waveforms.
     """
 
     def __init__(
@@ -43,7 +46,14 @@ class SpeechDataset(Dataset[Batch]):
     ) -> None:
         self.utterances, self.features, self.vocabulary = utterances, features, vocabulary
         self.augmentation, self.seed = augmentation, seed
-        assert not (keep_bytes and augmentation and augmentation.changes_waveforms)
+        if keep_bytes and augmentation is not None and augmentation.changes_waveforms:
+            raise InputError(
+                "hardware.keep_gigabytes",
+                expected="an augmentation that changes features only: none, light or spec_augment",
+                got="one that changes waveforms, so that every epoch needs new features",
+                remedy="Set augmentation=light, augmentation.speed=null or "
+                "hardware.keep_gigabytes=0.",
+            )
         self._kept: dict[int, Tensor] = {}
         self._room = keep_bytes
 

@@ -44,7 +44,7 @@ def _runs(patterns: list[str]) -> list[Path]:
             )
         states = {path: str(read_status(path).get("state")) for path in found}
         done = [path for path in found if states[path] == "done"]
-        unfinished = [f"{path} is {states[path]}" for path in found if path not in done]
+        unfinished = [f"{path} is {states[path]}" for path in found if states[path] != "done"]
         if not done:
             raise InputError(
                 pattern,

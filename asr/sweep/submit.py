@@ -50,7 +50,7 @@ def _where(overrides: Sequence[str]) -> tuple[Path, bool, bool]:
     """The experiment's folder, whether the launcher only queues, whether it is a grid."""
     try:
         with initialize_config_dir(str(CONFIGURATION), version_base="1.3"):
-            cfg = compose("train", _first_values(overrides), return_hydra_config=True)
+            cfg = compose("train", first_values(overrides), return_hydra_config=True)
     except Exception as error:
         if isinstance(error, InputError) or not is_misconfigured(error):
             raise
@@ -65,7 +65,7 @@ def _where(overrides: Sequence[str]) -> tuple[Path, bool, bool]:
     return home, "wait" in cfg.hydra.launcher, target.endswith("GridSweeper")
 
 
-def _first_values(overrides: Sequence[str]) -> list[str]:
+def first_values(overrides: Sequence[str]) -> list[str]:
     """The overrides with the first of several values, which is enough to see where it goes."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
