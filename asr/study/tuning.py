@@ -12,20 +12,29 @@ _GROUPS = ("features", "augmentation", "model", "data", "optimizer", "scheduler"
 
 
 def section(material: Material) -> Section:
-    """Every try by its settings that the first has otherwise, with the CER of validation."""
-    found = [one for one in material.tuned if one.corpus == REAL and EXPERIMENT in one.experiments]
-    if not found:
+    """Every try by its settings that the first has otherwise, with the CER of validation.
+
+    Seeds that the grid trained of the setting that won are no tries.
+    """
+    tries = [
+        (run, result)
+        for one in material.tuned
+        if one.corpus == REAL
+        for run, result in zip(one.runs, one.system.results, strict=True)
+        if result.experiment == EXPERIMENT
+    ]
+    if not tries:
         return nothing_yet(
             "tuning", f"python train.py +experiment=amazon_queen experiment_name={EXPERIMENT}"
         )
-    rows = sorted(found, key=lambda one: (one.config["training"]["epochs"], -one.cer))
-    first = dict(_flat(rows[0].config))
+    tries.sort(key=lambda one: (one[0].config["training"]["epochs"], -one[1].cer))
+    first = dict(_flat(tries[0][0].config))
     lines = []
-    for one in rows:
-        changed = [(key, value) for key, value in _flat(one.config) if first.get(key) != value]
+    for run, result in tries:
+        changed = [(key, value) for key, value in _flat(run.config) if first.get(key) != value]
         changes = [f"`{key}={value}`" for key, value in changed]
-        minutes = sum(run.weights.training_seconds for run in one.runs) / 60
-        lines.append([" ".join(changes) or "none", f"{100 * one.cer:.1f}", f"{minutes:.0f}"])
+        minutes = run.weights.training_seconds / 60
+        lines.append([" ".join(changes) or "none", f"{100 * result.cer:.1f}", f"{minutes:.0f}"])
     return Section(table(["changes to the first", "validation CER %", "minutes"], lines))
 
 
