@@ -17,6 +17,7 @@ from asr.study import (
     equal_width,
     front,
     gain,
+    language_model,
     larger,
     method,
     tuning,
@@ -25,7 +26,6 @@ from asr.study import (
 from asr.study.kept import read_kept
 from asr.study.page import regenerate
 from asr.study.section import Material, Section
-from asr.study.setting import settings
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "front": front.section,
@@ -39,6 +39,7 @@ SECTIONS: dict[str, Callable[[Material], Section]] = {
     "payers": where.payers,
     "sizes": gain.sizes,
     "speed": gain.speed,
+    "language-model": language_model.section,
     "best": best.section,
     "cost": tuning.cost,
 }
@@ -51,7 +52,7 @@ def main() -> None:
     folder = Path(given.folder)
     texts = {Path(name): _read(name) for name in given.page}
     runs = read_kept(folder)
-    material = Material(folder, runs, settings(runs, "test"), settings(runs, "validation"))
+    material = Material.of(folder, runs)
     sections = {name: _once(make, material) for name, make in SECTIONS.items()}
     made: dict[Path, str] = {}
     drawn: dict[str, Figure] = {}

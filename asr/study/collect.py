@@ -64,7 +64,7 @@ def keep_words(into: Path, manifest: str) -> None:
     So the study is worked out again where the corpus is not, and no more of the corpus is kept.
     """
     kept = read_kept(into)
-    corpora = {result.corpus for run in kept for result in run.results.values()}
+    corpora = {one.result.corpus for run in kept for one in run.scored.values()}
     corpus = Path(manifest).absolute().parent.name
     if corpus not in corpora:
         raise InputError(
@@ -76,10 +76,10 @@ def keep_words(into: Path, manifest: str) -> None:
     said: set[str] = set()
     normaliser = ""
     for run in kept:
-        for split, result in run.results.items():
-            if result.corpus == corpus:
-                normaliser = result.normaliser
-                heard = read_hypotheses(run.scored[split] / HYPOTHESES)
+        for scored in run.scored.values():
+            if scored.result.corpus == corpus:
+                normaliser = scored.result.normaliser
+                heard = read_hypotheses(scored.folder / HYPOTHESES)
                 said.update(word for one in heard for word in one.reference.split())
     counted = training_words(manifest, normaliser)
     with atomic_write(into / WORDS.format(corpus=corpus)) as file:

@@ -1,6 +1,6 @@
 """Question 1: dense against block-sparse at equal width."""
 
-from asr.study.plan import BLOCK, EXPERIMENT, REAL, grid, is_standard
+from asr.study.plan import EXPERIMENT, REAL, grid
 from asr.study.section import (
     Compared,
     Material,
@@ -49,10 +49,8 @@ def compared(material: Material) -> list[Compared] | None:
     found = grid(material.settings, REAL, EXPERIMENT)
     if found is None:
         return None
-    sparse = [one for one in found.equal_width if is_standard(one) and one.block == BLOCK]
-    if not sparse:
-        return None
-    return beside(found.reference, sorted(sparse, key=lambda one: one.sparsity))
+    sparse = [one for one in found.usual if one in found.equal_width]
+    return beside(found.reference, sparse) if sparse else None
 
 
 def name(setting: Setting) -> str:

@@ -1,7 +1,7 @@
 """The few lines that the front page takes from the study."""
 
 from asr.study.larger import name
-from asr.study.plan import BLOCK, EXPERIMENT, REAL, grid, is_standard
+from asr.study.plan import EXPERIMENT, REAL, grid
 from asr.study.section import (
     Material,
     Section,
@@ -22,20 +22,11 @@ _PICTURE = "front.png"
 def section(material: Material) -> Section:
     """Dense and block-sparse models of every width, with sizes."""
     found = grid(material.settings, REAL, EXPERIMENT)
-    others = [
-        one
-        for one in ([*found.dense, *found.sparse] if found else [])
-        if one.dense or (is_standard(one) and one.block == BLOCK)
-    ]
-    if found is None or len(others) < 2:
+    if found is None or not found.others:
         return nothing_yet(
             "sparse model on real speech", "python train.py -m +experiment=study_width"
         )
-    ordered = sorted(
-        (one for one in others if one is not found.reference),
-        key=lambda one: (one.hidden, one.sparsity),
-    )
-    rows = beside(found.reference, ordered)
+    rows = beside(found.reference, found.others)
     head = [
         "model",
         "weights not zero",

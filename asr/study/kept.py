@@ -5,7 +5,7 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -17,7 +17,9 @@ WEIGHTS = "weights.json"
 CONFIG = "config.yaml"
 METRICS = "metrics.csv"
 WORDS = "words_{corpus}.json"
-GREEDY = "greedy"  # the decoder that models are compared by
+Decoding = Literal["greedy", "language model"]
+GREEDY: Final = "greedy"  # what models are compared by
+SEARCHED: Final = "language model"  # a beam search with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,14 @@ class Weights:
     file_exported: dict[str, int]  # the exported file
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A run on a split: the eval folder and its result."""
+
+    folder: Path
+    result: Result
+
+
 @dataclass(frozen=True)
 class Kept:
     """A run of the study."""
@@ -51,8 +61,7 @@ class Kept:
     folder: Path
     config: dict[str, Any]
     weights: Weights
-    scored: dict[str, Path]  # split -> eval folder, of greedy decoding
-    results: dict[str, Result]  # split -> result
+    scored: dict[tuple[str, Decoding], Scored]  # by split
 
 
 def keep(run: Path, into: Path, weights: Weights) -> Path:
@@ -138,21 +147,21 @@ def _read(folder: Path) -> Kept:
             got=f"{type(error).__name__}: {error}",
             remedy="Keep the run again.",
         ) from error
-    scored: dict[str, Path] = {}
-    results: dict[str, Result] = {}
+    scored: dict[tuple[str, Decoding], Scored] = {}
     for path in sorted(folder.glob(f"eval/*/{RESULT}")):
         result = read_result(path)
-        if result.decoder != GREEDY:
-            continue  # a language model is another question
-        if result.split in scored:
+        decoding: Decoding = GREEDY if result.decoder == GREEDY else SEARCHED
+        if decoding == SEARCHED and result.language_model is None:
+            continue  # a search without one answers no question here
+        if other := scored.get((result.split, decoding)):
             raise InputError(
                 str(folder),
-                expected=f"one result of greedy decoding on the split {result.split}",
-                got=f"{scored[result.split].name} and {path.parent.name}",
-                remedy="Leave the corpus in eval/ that this study is about.",
+                expected=f"one result on the split {result.split}, {decoding}",
+                got=f"{other.folder.name} and {path.parent.name}",
+                remedy="Leave the corpus and the decoder in eval/ that this study is about.",
             )
-        scored[result.split], results[result.split] = path.parent, result
-    return Kept(folder, config, weights, scored, results)
+        scored[result.split, decoding] = Scored(path.parent, result)
+    return Kept(folder, config, weights, scored)
 
 
 def read_words(folder: str | Path, corpus: str) -> dict[str, int] | None:

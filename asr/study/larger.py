@@ -6,7 +6,7 @@ from functools import cached_property
 
 from asr.statistics.comparison import Comparison, compare, holm
 from asr.study import figures
-from asr.study.plan import BLOCK, EXPERIMENT, REAL, SPARSITY, Grid, grid, is_standard
+from asr.study.plan import EXPERIMENT, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -47,10 +47,7 @@ class _Pair:
 def section(material: Material) -> Section:
     """All widths and sparsities by weights, and three kinds of pairs among them."""
     found = grid(material.settings, REAL, EXPERIMENT)
-    sparse = sorted(
-        (one for one in (found.sparse if found else []) if is_standard(one) and _usual_block(one)),
-        key=lambda one: (one.hidden, one.sparsity),
-    )
+    sparse = found.usual if found else []
     if found is None or len(found.dense) < 2 or not sparse:
         return nothing_yet("second width", "python train.py -m +experiment=study_larger")
     models = table(
@@ -74,10 +71,6 @@ def section(material: Material) -> Section:
         + picture(_PICTURE, "CER over the number of weights, dense and sparse"),
         {_PICTURE: figure},
     )
-
-
-def _usual_block(one: Setting) -> bool:
-    return one.block == BLOCK
 
 
 def _pairs(one: Setting, found: Grid) -> list[_Pair]:

@@ -29,9 +29,25 @@ class Grid:
         return next((other for other in self.dense if other.group_key == one.baseline_key), None)
 
     @property
+    def others(self) -> list[Setting]:
+        """Beside the reference: dense models and the usual sparse ones of every width."""
+        dense = [one for one in self.dense if one is not self.reference]
+        return sorted([*dense, *self.usual], key=_by_size)
+
+    @property
+    def usual(self) -> list[Setting]:
+        """Sparse models that only widths and sparsities tell apart."""
+        usual = [one for one in self.sparse if is_standard(one) and one.block == BLOCK]
+        return sorted(usual, key=_by_size)
+
+    @property
     def equal_width(self) -> list[Setting]:
         """Sparse models whose dense parent is the reference."""
         return [one for one in self.sparse if one.baseline_key == self.reference.group_key]
+
+
+def _by_size(one: Setting) -> tuple[int, float]:
+    return one.hidden, one.sparsity
 
 
 def grid(settings: Sequence[Setting], corpus: str, experiment: str) -> Grid | None:

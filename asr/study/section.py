@@ -8,11 +8,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from asr.statistics.bootstrap import Interval
-from asr.statistics.comparison import ALPHA, Comparison, compare, counts, holm
+from asr.statistics.comparison import ALPHA, Comparison, Unit, compare, counts, holm
 from asr.statistics.interval import error_rate_interval
 from asr.study import figures
-from asr.study.kept import Kept
-from asr.study.setting import Setting
+from asr.study.kept import SEARCHED, Kept
+from asr.study.setting import Setting, settings
 
 FIGURES = "figures:"  # where pictures are, until it is known which page shows them
 
@@ -25,6 +25,18 @@ class Material:
     runs: Sequence[Kept]
     settings: Sequence[Setting]  # on the test split
     tuned: Sequence[Setting]  # on the validation split, by which choices are made
+    searched: Sequence[Setting]  # on the test split, with a language model
+
+    @classmethod
+    def of(cls, folder: Path, runs: Sequence[Kept]) -> "Material":
+        """Of all runs kept in a folder."""
+        return cls(
+            folder,
+            runs,
+            settings(runs, "test"),
+            settings(runs, "validation"),
+            settings(runs, "test", SEARCHED),
+        )
 
 
 @dataclass(frozen=True)
@@ -37,16 +49,18 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """A setting beside the reference, by characters; None for the reference itself."""
+    """A setting beside the reference, None for the reference itself."""
 
     setting: Setting
     comparison: Comparison | None
     p: float  # Holm's, over the table
 
 
-def beside(reference: Setting, others: Sequence[Setting]) -> list[Compared]:
+def beside(
+    reference: Setting, others: Sequence[Setting], *, unit: Unit = "characters"
+) -> list[Compared]:
     """Compare each with the reference, which comes first."""
-    comparisons = [compare(reference.system, one.system, unit="characters") for one in others]
+    comparisons = [compare(reference.system, one.system, unit=unit) for one in others]
     adjusted = holm([one.p for one in comparisons])
     return [
         Compared(reference, None, math.nan),

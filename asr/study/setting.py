@@ -6,7 +6,7 @@ from typing import Any
 
 from asr.errors import InputError
 from asr.statistics.system import System, read_systems
-from asr.study.kept import Kept
+from asr.study.kept import GREEDY, Decoding, Kept
 
 NEAR = 0.015  # sparsities this close count as equal; thresholds do not land on a point
 
@@ -98,15 +98,19 @@ class Setting:
         return abs(self.sparsity - sparsity) < NEAR
 
 
-def settings(runs: Iterable[Kept], split: str) -> list[Setting]:
-    """The settings of runs that were scored on a split, in the order of their first runs.
+def settings(runs: Iterable[Kept], split: str, decoding: Decoding = GREEDY) -> list[Setting]:
+    """The settings of runs that were so scored on a split, in the order of their first runs.
 
     A run that was kept for two experiments counts once.
     """
-    by_key = {run.results[split].run_key: run for run in runs if split in run.results}
+    by_key = {
+        scored.result.run_key: (run, scored.folder)
+        for run in runs
+        if (scored := run.scored.get((split, decoding)))
+    }
     return [
-        Setting(tuple(by_key[result.run_key] for result in system.results), system)
-        for system in read_systems(run.scored[split] for run in by_key.values())
+        Setting(tuple(by_key[result.run_key][0] for result in system.results), system)
+        for system in read_systems(folder for _, folder in by_key.values())
     ]
 
 

@@ -10,7 +10,6 @@ import yaml
 
 from asr.study.kept import CONFIG, WEIGHTS, MatrixZeros, Weights, read_kept
 from asr.study.section import Material
-from asr.study.setting import settings
 from tests.statistics.systems import write_eval
 
 REFERENCES = ["the cat sat", "on the mat", "with a hat", "and a bat", "that was flat"] * 8
@@ -31,11 +30,14 @@ def write_kept(
     split: str = "test",
     zeros: float = 0.0,
     pruning: dict[str, Any] | None = None,
+    decoder: str = "greedy",
     **result: Any,
 ) -> Path:
     """A kept run in `folder/<group>-<seed>` whose result has some fields changed."""
     out = folder / f"{group}-{seed}"
-    scored = write_eval(out, REFERENCES, texts, group=group, seed=seed, split=split)
+    scored = write_eval(
+        out, REFERENCES, texts, group=group, seed=seed, split=split, decoder=decoder
+    )
     content = json.loads((scored / "result.json").read_text())
     content |= {"corpus": "amazon_queen", "experiment": "study", "sparsity": zeros}
     content |= {"baseline_key": "dense" if hidden == 256 else f"dense{hidden}"}
@@ -75,5 +77,4 @@ def damaged(count: int) -> list[str]:
 
 def material(folder: Path) -> Material:
     """What the sections are given."""
-    runs = read_kept(folder)
-    return Material(folder, runs, settings(runs, "test"), settings(runs, "validation"))
+    return Material.of(folder, read_kept(folder))

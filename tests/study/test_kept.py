@@ -41,7 +41,7 @@ def test_what_collect_keeps_is_read_again(run, tmp_path, monkeypatch):
     (kept,) = read_kept(tmp_path / "kept")
     assert kept.folder == tmp_path / "kept" / "tiny" / "k1"
     assert kept.weights == measure_run(run)
-    assert kept.results["test"].substitutions == 1
+    assert kept.scored["test", "greedy"].result.substitutions == 1
     assert (kept.folder / "metrics.csv").read_text() == "step,validation_loss,cer\n10,1.25,0.5\n"
 
 
@@ -150,7 +150,7 @@ def test_a_sweep_s_own_files_are_no_runs_and_missing_ones_are_named(
 def test_of_one_split_there_is_one_test_set(tmp_path):
     out = write_kept(tmp_path, "d", damaged(1))
     shutil.copytree(out / "eval" / "tones-test-greedy", out / "eval" / "other-test-greedy")
-    with pytest.raises(InputError, match="one result of greedy decoding on the split test"):
+    with pytest.raises(InputError, match="one result on the split test, greedy"):
         read_kept(tmp_path)
 
 

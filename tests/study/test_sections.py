@@ -14,6 +14,7 @@ from asr.study import (
     equal_width,
     front,
     gain,
+    language_model,
     larger,
     method,
     tuning,
@@ -105,6 +106,30 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
     printed = [line.split("|")[5].strip() for line in text.splitlines() if " times |" in line]
     raw = [compare(*pair, unit="characters").p for pair in systems_of(grid)]
     assert sorted(printed) == sorted(p_value(p) for p in holm(raw))
+
+
+def test_language_model_has_words_first_beside_those_without(grid):
+    assert "No pair of models" in language_model.section(material(grid)).text
+    searched = {"decoder": "beam-1", "language_model": "lm.arpa"}
+    for seed, errors in ((1, 6), (2, 10)):
+        write_kept(grid, "dense", damaged(errors), seed=seed, **searched)
+    write_kept(grid, "sparse90", damaged(10), zeros=0.9, **searched)
+    text = language_model.section(material(grid)).text
+    words = sum(len(one.split()) for one in REFERENCES)
+    dense, sparse = cells(text, "256 units, dense, 2 seeds"), cells(text, "256 units, 90 % zeros")
+    assert dense[1].startswith(f"{100 * 8 / words:.1f} (")
+    assert dense[2].startswith(f"{100 * 12 / words:.1f} (")  # all three seeds, without
+    assert sparse[1].startswith(f"{100 * 10 / words:.1f} (")
+    assert [sparse[i].split(" (")[0] for i in (3, 6)] == ["+25.0 %", "+25.0 %"]
+    assert "- **256 units, 90 % zeros** (1 seed): WER +25.0 % (" in text
+    assert cells(equal_width.section(material(grid)).text, "dense, 3 seeds")  # as before
+
+
+def test_several_decoders_are_no_comparison(grid):
+    write_kept(grid, "dense", damaged(6), decoder="beam-1", language_model="lm.arpa")
+    write_kept(grid, "sparse90", damaged(9), zeros=0.9, decoder="beam-2", language_model="lm.arpa")
+    with pytest.raises(InputError, match=r"expected one decoder.* beam-1 with lm.arpa; beam-2"):
+        language_model.section(material(grid))
 
 
 def systems_of(grid):
