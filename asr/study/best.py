@@ -1,6 +1,7 @@
 """The lowest error rate that was reached, outside the grid."""
 
 import math
+from collections.abc import Mapping
 
 from asr.study.plan import REAL
 from asr.study.section import Material, Section, nothing_yet, rate_cells, seeds_of, table
@@ -17,27 +18,34 @@ def section(material: Material) -> Section:
     chosen = {one.group_key: one.cer for one in material.tuned if one.corpus == REAL}
     ordered = sorted(found, key=lambda one: chosen.get(one.group_key, math.inf))
     best = ordered[0]
-    head = ["model", "parameters", "file in fp16", "CER %", "of each seed", "WER %", "minutes"]
-    return Section(
+    searched = {one.group_key: rate_cells(one) for one in material.searched}
+    head = ["model", "parameters", "file in fp16", "CER %", "of each seed", "WER %"]
+    head += ["CER % with a language model", "WER % with it", "minutes"]
+    said = (
         f"The model with the lowest validation CER, of {best.parameters:,} parameters, has "
-        f"{rate_cells(best)[0]} % on the test split.\n\n"
-        + table(head, [_row(one) for one in ordered])
+        f"{rate_cells(best)[0]} % on the test split"
     )
+    if cells := searched.get(best.group_key):
+        said += f", and {cells[0]} % with a language model"
+    return Section(f"{said}.\n\n" + table(head, [_row(one, searched) for one in ordered]))
 
 
 def _own(one: Setting) -> bool:
     return EXPERIMENT in one.experiments
 
 
-def _row(one: Setting) -> list[str]:
+def _row(one: Setting, searched: Mapping[str, list[str]]) -> list[str]:
     layers = one.config["model"]["layers"]
     kind = "dense" if one.dense else f"{100 * one.sparsity:.0f} % zeros in {one.block}"
     minutes = sum(run.weights.training_seconds for run in one.runs) / len(one.runs) / 60
     size = one.runs[0].weights.file_exported["fp16"] / 1e6
+    cer, _, wer = searched.get(one.group_key, ["", "", ""])
     return [
         f"{layers} layers of {one.hidden}, {kind}, {seeds_of(one)}",
         f"{one.parameters:,}",
         f"{size:.2f} MB",
         *rate_cells(one),
+        cer,
+        wer,
         f"{minutes:.0f}",
     ]

@@ -264,8 +264,13 @@ def test_the_best_model_is_chosen_by_validation(tmp_path):
             out = tmp_path / split
             write_kept(out, group, damaged(errors), hidden=hidden, split=split, **own)
     write_kept(tmp_path, "dense", damaged(1))
+    searched = {"decoder": "beam-1", "language_model": "lm.arpa"}
+    write_kept(tmp_path / "test", "b", damaged(4), hidden=384, **own, **searched)
     text = best.section(material(tmp_path)).text
     assert f"of 461,800 parameters, has {100 * 8 / CHARACTERS:.1f} (" in text
+    assert f"split, and {100 * 4 / CHARACTERS:.1f} (" in text.splitlines()[0]
+    assert cells(text, "2 layers of 384")[6].startswith(f"{100 * 4 / CHARACTERS:.1f} (")
+    assert cells(text, "2 layers of 300")[6:8] == ["", ""]
     assert re.findall(r"2 layers of (\d+), dense, 1 seed", text) == ["384", "300"]
 
 
