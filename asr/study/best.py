@@ -12,13 +12,13 @@ EXPERIMENT = "study_best"
 
 def section(material: Material) -> Section:
     """Models of their own experiment, the lowest validation CER first."""
-    found = [one for one in material.settings if one.corpus == REAL and _own(one)]
+    found = [one for one in material.settings if _own(one)]
     if not found:
         return nothing_yet("larger model", f"python train.py +experiment={EXPERIMENT}")
     chosen = {one.group_key: one.cer for one in material.tuned if one.corpus == REAL}
     ordered = sorted(found, key=lambda one: chosen.get(one.group_key, math.inf))
     best = ordered[0]
-    searched = {one.group_key: rate_cells(one) for one in material.searched}
+    searched = {one.group_key: rate_cells(one) for one in material.searched if _own(one)}
     head = ["model", "parameters", "file in fp16", "CER %", "of each seed", "WER %"]
     head += ["CER % with a language model", "WER % with it", "minutes"]
     said = (
@@ -31,7 +31,7 @@ def section(material: Material) -> Section:
 
 
 def _own(one: Setting) -> bool:
-    return EXPERIMENT in one.experiments
+    return one.corpus == REAL and EXPERIMENT in one.experiments
 
 
 def _row(one: Setting, searched: Mapping[str, list[str]]) -> list[str]:

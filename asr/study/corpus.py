@@ -29,7 +29,7 @@ def section(material: Material) -> Section:
     if widths:
         ends = between(widths, "{:.1f}")
         said += (
-            f" Intervals of a relative difference in CER (question 1) reach {ends} % to either "
-            "side: smaller differences it does not resolve."
+            f" Intervals of the relative differences in CER of question 1 reach {ends} % to "
+            "either side; those of models that err more alike, less."
         )
     return Section(said + "\n")

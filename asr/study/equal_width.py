@@ -1,11 +1,15 @@
 """Question 1: dense against block-sparse at equal width."""
 
+from collections.abc import Sequence
+
+from asr.study.kept import validations
 from asr.study.plan import EXPERIMENT, REAL, grid
 from asr.study.section import (
     Compared,
     Material,
     Section,
     beside,
+    between,
     comparison_figure,
     comparison_table,
     nothing_yet,
@@ -38,6 +42,7 @@ def section(material: Material) -> Section:
         "".join(map(_sentence, rows[1:]))
         + "\n"
         + comparison_table(rows, name, what="model", more=columns, margin=MARGIN)
+        + _still_learning([one.setting for one in rows])
         + "\n"
         + picture(PICTURE, "CER of the dense model and of sparse ones"),
         {PICTURE: comparison_figure(rows, name)},
@@ -49,13 +54,27 @@ def compared(material: Material) -> list[Compared] | None:
     found = grid(material.settings, REAL, EXPERIMENT)
     if found is None:
         return None
-    sparse = [one for one in found.usual if one in found.equal_width]
+    equal = found.equal_width
+    sparse = [one for one in found.usual if one in equal]
     return beside(found.reference, sparse) if sparse else None
 
 
 def name(setting: Setting) -> str:
     """By its zeros."""
     return "dense" if setting.dense else f"{100 * setting.sparsity:.0f} % in {setting.block}"
+
+
+def _still_learning(models: Sequence[Setting]) -> str:
+    """What the last epoch changed: a model that was still falling might have come closer."""
+    said = []
+    for one in models:
+        rates = [validations(run)[-2:] for run in one.runs]
+        fell = [100 * (last - before) for before, last in rates]
+        said.append(f"{name(one)} {between(fell, '{:+.1f}')}")
+    return (
+        f"\nIn the last epoch the validation CER changed by, in points: {'; '.join(said)}. What "
+        "was still falling had not finished learning, and might lose less in a longer training.\n"
+    )
 
 
 def _sentence(one: Compared) -> str:

@@ -15,13 +15,17 @@ _BLUES = (_SPARSE, "#3d90b4", "#72b2cc", "#a9d2e2")
 
 
 def rates(
-    names: Sequence[str], intervals: Sequence[Interval], seeds: Sequence[Sequence[float]], axis: str
+    names: Sequence[str],
+    dense: Sequence[bool],
+    intervals: Sequence[Interval],
+    seeds: Sequence[Sequence[float]],
+    axis: str,
 ) -> Figure:
     """Rows with a rate, its interval and the rate of each seed; the first is the reference."""
     figure = Figure(figsize=(7, 0.9 + 0.36 * len(names)), layout="constrained")
     axes = figure.subplots()
-    for row, (interval, own) in enumerate(zip(intervals, seeds, strict=True)):
-        colour = _SPARSE if row else _DENSE
+    for row, (grey, interval, own) in enumerate(zip(dense, intervals, seeds, strict=True)):
+        colour = _DENSE if grey else _SPARSE
         axes.plot([100 * interval.low, 100 * interval.high], [row, row], color=colour, linewidth=2)
         axes.plot(100 * interval.estimate, row, "o", color=colour, markersize=7)
         if len(own) > 1:
@@ -73,22 +77,25 @@ def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], axis: str
 
 
 def over_size(
-    series: Mapping[str, Sequence[tuple[float, float, str]]], across: str, up: str
+    series: Mapping[str, Sequence[tuple[float, Interval, str]]], across: str, up: str
 ) -> Figure:
     """Error rates over sizes: one line a series of (size, rate, what it is), sizes by logarithm."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     colours = [_DENSE, _SPARSE, "#c4581a"]
     for (name, points), colour in zip(series.items(), colours, strict=False):
-        ordered = sorted(points)
+        if not points:
+            continue
+        ordered = sorted(points, key=lambda point: point[0])
         axes.plot(
-            [size for size, _, _ in ordered], [100 * rate for _, rate, _ in ordered],
+            [size for size, _, _ in ordered], [100 * rate.estimate for _, rate, _ in ordered],
             "o-", color=colour, label=name, linewidth=1.2,
         )  # fmt: skip
         for size, rate, what in ordered:
+            axes.plot([size, size], [100 * rate.low, 100 * rate.high], color=colour, linewidth=0.8)
             axes.annotate(
-                what, (size, 100 * rate), textcoords="offset points", xytext=(5, 5), fontsize=8,
-                color=colour,
+                what, (size, 100 * rate.estimate), textcoords="offset points", xytext=(5, 5),
+                fontsize=8, color=colour,
             )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlabel(across)

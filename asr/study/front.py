@@ -1,6 +1,5 @@
 """The few lines that the front page takes from the study."""
 
-from asr.study.larger import name
 from asr.study.plan import EXPERIMENT, REAL, grid
 from asr.study.section import (
     Material,
@@ -13,6 +12,7 @@ from asr.study.section import (
     seeds_of,
     signed,
     table,
+    units_and_zeros,
 )
 from asr.study.setting import Setting
 
@@ -45,7 +45,7 @@ def section(material: Material) -> Section:
         )
         + "\n"
         + picture(_PICTURE, "CER of dense and sparse models"),
-        {_PICTURE: comparison_figure(rows, name)},
+        {_PICTURE: comparison_figure(rows, units_and_zeros)},
     )
 
 
@@ -53,4 +53,11 @@ def _row(one: Setting, difference: str) -> list[str]:
     cer, _, wer = rate_cells(one)
     file = one.runs[0].weights.file_exported["fp16"]
     size = f"{file / 1e6:.2f} MB"
-    return [f"{name(one)}, {seeds_of(one)}", f"{one.nonzero:,}", size, cer, wer, difference]
+    return [
+        f"{units_and_zeros(one)}, {seeds_of(one)}",
+        f"{one.nonzero:,}",
+        size,
+        cer,
+        wer,
+        difference,
+    ]

@@ -61,7 +61,7 @@ class Kept:
     folder: Path
     config: dict[str, Any]
     weights: Weights
-    scored: dict[tuple[str, Decoding], Scored]  # by split
+    scored: dict[tuple[str, Decoding], Scored]  # by split and decoding
 
 
 def keep(run: Path, into: Path, weights: Weights) -> Path:
@@ -162,6 +162,25 @@ def _read(folder: Path) -> Kept:
             )
         scored[result.split, decoding] = Scored(path.parent, result)
     return Kept(folder, config, weights, scored)
+
+
+def validations(run: Kept) -> list[float]:
+    """The validation CER after each epoch.
+
+    Raises:
+        InputError: the file is missing, or has no rates.
+    """
+    path = run.folder / METRICS
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [float(row["cer"]) for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            str(path),
+            expected="a row with cer for each validation",
+            got=f"{type(error).__name__}: {error}",
+            remedy="Keep the run again.",
+        ) from error
 
 
 def read_words(folder: str | Path, corpus: str) -> dict[str, int] | None:

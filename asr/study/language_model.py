@@ -1,22 +1,21 @@
 """What sparsity costs beside a language model, where words count."""
 
 from asr.errors import InputError
-from asr.statistics.comparison import compare, counts
-from asr.statistics.interval import error_rate_interval
-from asr.study.larger import name
+from asr.statistics.comparison import compare
 from asr.study.plan import EXPERIMENT, REAL, Grid, grid
 from asr.study.section import (
     Compared,
     Material,
     Section,
     beside,
-    nothing_yet,
+    cer_interval,
     p_value,
     percent,
-    rate_cells,
     seeds_of,
     signed,
     table,
+    units_and_zeros,
+    wer_interval,
 )
 from asr.study.setting import Setting
 
@@ -25,36 +24,65 @@ def section(material: Material) -> Section:
     """Dense and block-sparse models of every width, all searched by the same decoder."""
     found = grid(material.searched, REAL, EXPERIMENT)
     if found is None or not found.others:
-        return nothing_yet(
-            "pair of models with a language model", "python train.py -m +experiment=study_width"
-        )
+        return Section("No pair of models yet: score and keep them by the commands above.\n")
     _refuse_several_decoders(found)
-    greedy = {one.group_key: one for one in material.settings}
     rows = beside(found.reference, found.others, unit="words")
-    head = ["model", "WER %", "without", "WER to the first, relative", "p", "CER %"]
-    head += ["CER to the first, relative"]
-    sentences = [_sentence(one) for one in rows[1:] if not one.setting.dense]
-    return Section("".join(sentences) + "\n" + table(head, [_row(one, greedy) for one in rows]))
+    greedy = {one.group_key: one for one in material.settings}
+    head = ["model", "WER %", "greedy WER %", "WER to the first, relative", "p"]
+    head += ["CER %", "greedy CER %", "CER to the first, relative"]
+    text = _sentences(found) + "\n" + table(head, [_row(one, greedy) for one in rows])
+    searched = {one.group_key for one in material.searched}
+    everything = grid(material.settings, REAL, EXPERIMENT)
+    missing = [
+        units_and_zeros(one)
+        for one in (everything.others if everything else [])
+        if one.group_key not in searched
+    ]
+    if missing:
+        text += f"\nNot scored with it: {'; '.join(missing)}.\n"
+    return Section(text)
 
 
-def _sentence(one: Compared) -> str:
-    assert one.comparison is not None
-    return (
-        f"- **{name(one.setting)}** ({seeds_of(one.setting)}): WER "
-        f"{signed(one.comparison.relative)} relative to dense with the same language model.\n"
-    )
+def _sentences(found: Grid) -> str:
+    """Each sparse model beside the reference, and beside dense ones of as many weights."""
+    said = []
+    for one in found.usual:
+        pairs = [(found.reference, "")]
+        pairs += [(other, "as many weights, ") for other in found.as_large(one)]
+        for other, kind in pairs:
+            words, characters = (
+                signed(compare(other.system, one.system, unit=unit).relative)
+                for unit in ("words", "characters")
+            )
+            said.append(
+                f"- **{units_and_zeros(one)}** ({seeds_of(one)}) beside {units_and_zeros(other)} "
+                f"({kind}{seeds_of(other)}): WER {words}, CER {characters}.\n"
+            )
+    return "".join(said)
 
 
 def _row(one: Compared, greedy: dict[str, Setting]) -> list[str]:
-    cer, _, wer = rate_cells(one.setting)
-    alone = greedy.get(one.setting.group_key)
-    without = "" if alone is None else percent(error_rate_interval(*counts(alone.system, "words")))
-    words, p, characters = "", "", ""
-    if (found := one.comparison) is not None:
-        words, p = signed(found.relative), p_value(one.p)
+    own, found = one.setting, one.comparison
+    alone = greedy.get(own.group_key)
+    if alone is None or len(alone.runs) != len(own.runs):
+        raise InputError(
+            own.system.name,
+            expected=f"{seeds_of(own)} scored by greedy decoding too, as with the language model",
+            got="none" if alone is None else seeds_of(alone),
+            remedy="Score all of its seeds by both decoders, and keep them.",
+        )
+    relative, p, characters = "", "", ""
+    if found is not None:
+        relative, p = signed(found.relative), p_value(one.p)
         characters = signed(compare(found.a, found.b, unit="characters").relative)
-    label = f"{name(one.setting)}, {seeds_of(one.setting)}"
-    return [label, wer, without, words, p, cer, characters]
+    return [
+        f"{units_and_zeros(own)}, {seeds_of(own)}",
+        *(percent(wer_interval(each)) for each in (own, alone)),
+        relative,
+        p,
+        *(percent(cer_interval(each)) for each in (own, alone)),
+        characters,
+    ]
 
 
 def _refuse_several_decoders(found: Grid) -> None:

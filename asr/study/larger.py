@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import Comparison, compare, holm
 from asr.study import figures
 from asr.study.plan import EXPERIMENT, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Material,
     Section,
+    cer_interval,
     nothing_yet,
     p_value,
     picture,
@@ -17,15 +19,20 @@ from asr.study.section import (
     seeds_of,
     signed,
     table,
+    units_and_zeros,
     verdict,
 )
 from asr.study.setting import Setting
 
-ALIKE = 0.1  # models whose weights differ by less, relatively, count as equally large
-TIMES = (1.5, 2.0)  # as wide as the dense model it is to replace
-QUARTER = 0.25  # of the recurrent weights, at most, it is to have
+NARROWER = {1.5: "two thirds as wide", 2.0: "half as wide"}  # by how much wider the sparse one is
+QUARTER = 0.25  # of the recurrent layers' weights, at most, the sparse one is to have
 _PICTURE = "larger.png"
 _AS_MANY = "as many weights"
+_SAID = {
+    "shown": "at or below it",
+    "refuted": "above it",
+    "open": "which leaves open which is lower",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +47,7 @@ class _Pair:
 
     @property
     def weights(self) -> float:
-        """How many times the recurrent weights, zeros not counted."""
+        """How many times the recurrent layers' weights, zeros not counted."""
         return self.sparse.recurrent_nonzero / self.dense.recurrent_nonzero
 
 
@@ -51,13 +58,13 @@ def section(material: Material) -> Section:
     if found is None or len(found.dense) < 2 or not sparse:
         return nothing_yet("second width", "python train.py -m +experiment=study_larger")
     models = table(
-        ["model", "weights not zero", "of these recurrent", "CER %", "of each seed", "WER %"],
+        ["model", "weights not zero", "in recurrent layers", "CER %", "of each seed", "WER %"],
         [_row(one) for one in [*found.dense, *sparse]],
     )
     pairs = [pair for one in sparse for pair in _pairs(one, found)]
     adjusted = holm([pair.comparison.p for pair in pairs])
     compared = table(
-        ["sparse", "beside", "recurrent weights", "CER, relative", "p", "at or below"],
+        ["sparse", "beside", "recurrent layers' weights", "CER, relative", "p", "at or below"],
         [_row_of_pair(pair, p) for pair, p in zip(pairs, adjusted, strict=True)],
     )
     points = {
@@ -65,7 +72,8 @@ def section(material: Material) -> Section:
         "90 % in 16x16": [_point(one) for one in sparse if one.is_at(SPARSITY)],
         "95 % in 16x16": [_point(one) for one in sparse if one.is_at(0.95)],
     }
-    figure = figures.over_size(points, "recurrent weights that are not zero", "CER, %, test split")
+    across = "weights of the recurrent layers that are not zero"
+    figure = figures.over_size(points, across, "CER, %, test split")
     return Section(
         f"{_sentences(pairs)}\n{models}\n{compared}\n"
         + picture(_PICTURE, "CER over the number of weights, dense and sparse"),
@@ -79,25 +87,25 @@ def _pairs(one: Setting, found: Grid) -> list[_Pair]:
     parent = found.parent(one)
     for other in found.dense:
         wider = one.hidden / other.hidden
-        if abs(other.nonzero / one.nonzero - 1) < ALIKE:
+        if other in found.as_large(one):
             pairs.append(_Pair(one, _AS_MANY, other))
         elif other is parent:
             pairs.append(_Pair(one, "its dense parent", other))
-        elif wider in TIMES:
-            pairs.append(_Pair(one, f"{wider:g} times as narrow", other))
+        elif wider in NARROWER:
+            pairs.append(_Pair(one, NARROWER[wider], other))
     return pairs
 
 
 def _row(one: Setting) -> list[str]:
     sizes = [f"{one.nonzero:,}", f"{one.recurrent_nonzero:,}"]
-    return [f"{name(one)}, {seeds_of(one)}", *sizes, *rate_cells(one)]
+    return [f"{units_and_zeros(one)}, {seeds_of(one)}", *sizes, *rate_cells(one)]
 
 
 def _row_of_pair(pair: _Pair, p: float) -> list[str]:
     compared = pair.comparison
     return [
-        name(pair.sparse),
-        f"{pair.kind}, {name(pair.dense)}",
+        units_and_zeros(pair.sparse),
+        f"{pair.kind}, {units_and_zeros(pair.dense)}",
         f"{pair.weights:.2f} times",
         signed(compared.relative),
         p_value(p),
@@ -112,19 +120,15 @@ def _sentences(pairs: Sequence[_Pair]) -> str:
         quarter = ""
         if pair.kind != _AS_MANY:  # where fewer weights are the point
             quarter = f" ({'at most' if pair.weights <= QUARTER else 'more than'} a quarter)"
+        sparse = f"**{units_and_zeros(pair.sparse)}** ({seeds_of(pair.sparse)})"
+        dense = f"{units_and_zeros(pair.dense)} ({pair.kind}, {seeds_of(pair.dense)})"
         said.append(
-            f"- **{name(pair.sparse)}** beside {name(pair.dense)} ({pair.kind}, "
-            f"{seeds_of(pair.sparse, pair.dense)} at least): CER "
-            f"{signed(pair.comparison.relative)} with {pair.weights:.2f} times the recurrent "
-            f"weights{quarter}; that it is at or below is {verdict(pair.comparison, 0.0)}.\n"
+            f"- {sparse} beside {dense}: CER {signed(pair.comparison.relative)} with "
+            f"{pair.weights:.2f} times the recurrent layers' weights{quarter}, "
+            f"{_SAID[verdict(pair.comparison, 0.0)]}.\n"
         )
     return "".join(said)
 
 
-def _point(one: Setting) -> tuple[float, float, str]:
-    return float(one.recurrent_nonzero), one.cer, str(one.hidden)
-
-
-def name(one: Setting) -> str:
-    """Units, and zeros."""
-    return f"{one.hidden} units, " + ("dense" if one.dense else f"{100 * one.sparsity:.0f} % zeros")
+def _point(one: Setting) -> tuple[float, Interval, str]:
+    return float(one.recurrent_nonzero), cer_interval(one), str(one.hidden)

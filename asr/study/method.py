@@ -13,6 +13,7 @@ from asr.study.section import (
     comparison_table,
     nothing_yet,
     picture,
+    seeds_of,
     signed,
 )
 from asr.study.setting import NEAR, Setting
@@ -93,16 +94,18 @@ def name(setting: Setting) -> str:
 
 
 def _sentence(near: Sequence[Setting], chosen_by: dict[str, float]) -> str:
-    """The best by validation, if the test split tells it from the second."""
+    """The best in blocks by validation, and whether the test split tells it from the second."""
     low, high = 100 * (SPARSITY - NEAR), 100 * (SPARSITY + NEAR)
     within = f"Settings from {low:.1f} to {high:.1f} % zeros count as 90 %."
-    if len(near) < 2:
+    in_blocks = [one for one in near if one.block == BLOCK]
+    if len(in_blocks) < 2:
         return within
-    first, second = near[:2]
+    first, second = in_blocks[:2]
     gap = compare(first.system, second.system, unit="characters").relative
-    chosen = "by the validation split" if first.group_key in chosen_by else "by the test split"
-    told = "more" if gap.low > 0 else "which does not tell the two apart"
+    chosen = "validation" if first.group_key in chosen_by else "test"
+    told = "which tells the two apart" if gap.low > 0 else "which does not tell the two apart"
     return (
-        f"Ordered {chosen}, {name(first)} comes first; {name(second)} has {signed(gap)} of its CER "
-        f"on the test split, {told}. {within}"
+        f"In {BLOCK} blocks and by the {chosen} split, {name(first)} comes first; the CER of the "
+        f"next, {name(second)}, is {signed(gap)} relative to it on the test split "
+        f"({seeds_of(first, second)} at least), {told}. {within}"
     )

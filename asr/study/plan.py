@@ -10,6 +10,7 @@ REAL = "amazon_queen"  # the corpus that questions are answered on
 CHEAP = "synthetic"  # that methods are compared on first
 WIDTH = 256  # units of each direction of the models that are pruned at equal width
 SPARSITY = 0.9  # that sizes of blocks, methods and payers are compared at
+ALIKE = 0.1  # models whose weights differ by less, relatively, count as equally large
 BLOCK = "16x16"  # that sparsities, widths and methods are compared in
 EXPERIMENT = "study"  # runs of the grid on real speech
 METHODS = "study_method"  # those on the cheap corpus
@@ -27,6 +28,10 @@ class Grid:
     def parent(self, one: Setting) -> Setting | None:
         """The dense setting with which a sparse one shares all but its pruning."""
         return next((other for other in self.dense if other.group_key == one.baseline_key), None)
+
+    def as_large(self, one: Setting) -> list[Setting]:
+        """Dense models that have as many weights as a sparse one has left."""
+        return [other for other in self.dense if abs(other.nonzero / one.nonzero - 1) < ALIKE]
 
     @property
     def others(self) -> list[Setting]:

@@ -102,7 +102,8 @@ def comparison_figure(rows: Sequence[Compared], name: Callable[[Setting], str]) 
     """The CER of each row with its interval and seeds."""
     return figures.rates(
         [name(one.setting) for one in rows],
-        [error_rate_interval(*counts(one.setting.system, "characters")) for one in rows],
+        [one.setting.dense for one in rows],
+        [cer_interval(one.setting) for one in rows],
         [one.setting.rates for one in rows],
         "CER on the test split, %, with 95 % intervals; ticks: seeds",
     )
@@ -110,10 +111,14 @@ def comparison_figure(rows: Sequence[Compared], name: Callable[[Setting], str]) 
 
 def rate_cells(setting: Setting) -> list[str]:
     """CER with its interval, the CER of each seed, WER with its interval; in percent."""
-    cer = error_rate_interval(*counts(setting.system, "characters"))
-    wer = error_rate_interval(*counts(setting.system, "words"))
     seeds = ", ".join(f"{100 * rate:.1f}" for rate in setting.rates)
-    return [percent(cer), seeds, percent(wer)]
+    return [percent(cer_interval(setting)), seeds, percent(wer_interval(setting))]
+
+
+def units_and_zeros(setting: Setting) -> str:
+    """What a model is called where widths differ."""
+    zeros = "dense" if setting.dense else f"{100 * setting.sparsity:.0f} % zeros"
+    return f"{setting.hidden} units, {zeros}"
 
 
 def percent(interval: Interval) -> str:
@@ -153,6 +158,16 @@ def seeds_of(*settings: Setting) -> str:
     """The fewest seeds that any of them was trained with."""
     count = min(len(setting.runs) for setting in settings)
     return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def cer_interval(setting: Setting) -> Interval:
+    """The character error rate with its interval over utterances."""
+    return error_rate_interval(*counts(setting.system, "characters"))
+
+
+def wer_interval(setting: Setting) -> Interval:
+    """The word error rate, likewise."""
+    return error_rate_interval(*counts(setting.system, "words"))
 
 
 def picture(name: str, alternative: str) -> str:

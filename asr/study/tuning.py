@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from asr.study.plan import REAL
-from asr.study.section import Material, Section, nothing_yet, table
+from asr.study.plan import EXPERIMENT as GRID
+from asr.study.plan import REAL, grid
+from asr.study.section import Material, Section, between, nothing_yet, table
 
 EXPERIMENT = "study_tuning"
 _GROUPS = ("features", "augmentation", "model", "data", "optimizer", "scheduler", "training")
@@ -27,6 +28,7 @@ def section(material: Material) -> Section:
         return nothing_yet(
             "tuning", f"python train.py +experiment=amazon_queen experiment_name={EXPERIMENT}"
         )
+    chosen = grid(material.settings, REAL, GRID)
     tries.sort(key=lambda one: (one[0].config["training"]["epochs"], -one[1].cer))
     first = dict(_flat(tries[0][0].config))
     lines = []
@@ -34,7 +36,10 @@ def section(material: Material) -> Section:
         changed = [(key, value) for key, value in _flat(run.config) if first.get(key) != value]
         changes = [f"`{key}={value}`" for key, value in changed]
         minutes = run.weights.training_seconds / 60
-        lines.append([" ".join(changes) or "none", f"{100 * result.cer:.1f}", f"{minutes:.0f}"])
+        rate = f"{100 * result.cer:.1f}"
+        if chosen and result.group_key == chosen.reference.group_key:
+            rate = f"**{rate}**, the grid's recipe"
+        lines.append([" ".join(changes) or "none", rate, f"{minutes:.0f}"])
     return Section(table(["changes to the first", "validation CER %", "minutes"], lines))
 
 
@@ -67,4 +72,9 @@ def cost(material: Material) -> Section:
         runs[experiment] += 1
     rows = [[name, str(runs[name]), f"{seconds[name] / 3600:.1f}"] for name in sorted(seconds)]
     rows.append(["all", str(len(material.runs)), f"{sum(seconds.values()) / 3600:.1f}"])
-    return Section(table(["experiment", "runs kept", "hours of a core"], rows))
+    text = table(["experiment", "runs kept", "hours of a core"], rows)
+    if found := grid(material.settings, REAL, GRID):
+        own = [run for one in (found.reference, *found.equal_width) for run in one.runs]
+        minutes = between([run.weights.training_seconds / 60 for run in own], "{:.0f}")
+        text += f"\nA run of {found.reference.hidden} units took {minutes} minutes.\n"
+    return Section(text)

@@ -101,8 +101,9 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
     assert len(kinds) == 3
     write_kept(grid, "dense128", damaged(14), hidden=128)
     text = larger.section(material(grid)).text
-    assert "**256 units, 80 % zeros** beside 128 units, dense (2 times as narrow, 1 seed" in text
-    assert "with 0.40 times the recurrent weights (more than a quarter)" in text
+    beside = "**256 units, 80 % zeros** (1 seed) beside 128 units, dense (half as wide, 1 seed)"
+    assert beside in text
+    assert "with 0.40 times the recurrent layers' weights (more than a quarter)" in text
     printed = [line.split("|")[5].strip() for line in text.splitlines() if " times |" in line]
     raw = [compare(*pair, unit="characters").p for pair in systems_of(grid)]
     assert sorted(printed) == sorted(p_value(p) for p in holm(raw))
@@ -114,14 +115,22 @@ def test_language_model_has_words_first_beside_those_without(grid):
     for seed, errors in ((1, 6), (2, 10)):
         write_kept(grid, "dense", damaged(errors), seed=seed, **searched)
     write_kept(grid, "sparse90", damaged(10), zeros=0.9, **searched)
+    with pytest.raises(InputError, match=r"expected 2 seeds scored by greedy decoding too.*got 3"):
+        language_model.section(material(grid))
+    write_kept(grid, "dense", damaged(8), seed=3, **searched)
     text = language_model.section(material(grid)).text
     words = sum(len(one.split()) for one in REFERENCES)
-    dense, sparse = cells(text, "256 units, dense, 2 seeds"), cells(text, "256 units, 90 % zeros")
+    dense, sparse = cells(text, "256 units, dense, 3 seeds"), cells(text, "256 units, 90 % zeros")
     assert dense[1].startswith(f"{100 * 8 / words:.1f} (")
-    assert dense[2].startswith(f"{100 * 12 / words:.1f} (")  # all three seeds, without
+    assert dense[2].startswith(f"{100 * 12 / words:.1f} (")
+    assert dense[6].startswith(f"{100 * 12 / CHARACTERS:.1f} (")
     assert sparse[1].startswith(f"{100 * 10 / words:.1f} (")
-    assert [sparse[i].split(" (")[0] for i in (3, 6)] == ["+25.0 %", "+25.0 %"]
-    assert "- **256 units, 90 % zeros** (1 seed): WER +25.0 % (" in text
+    assert [sparse[i].split(" (")[0] for i in (3, 7)] == ["+25.0 %", "+25.0 %"]
+    assert "- **256 units, 90 % zeros** (1 seed) beside 256 units, dense (3 seeds): WER +25" in text
+    assert "\nNot scored with it: 26 units, dense; 256 units, 80 % zeros.\n" in text
+    write_kept(grid, "dense26", damaged(20), hidden=26, **searched)
+    text = language_model.section(material(grid)).text
+    assert "beside 26 units, dense (as many weights, 1 seed): WER -50.0 % (" in text
     assert cells(equal_width.section(material(grid)).text, "dense, 3 seeds")  # as before
 
 
@@ -151,7 +160,8 @@ def test_methods_beside_each_other_only_where_they_are_equally_sparse(tmp_path):
     assert order == ["dense", "gradual, score max", "gradual, score l2"]
     assert "they landed elsewhere: blocks by a threshold (BP)" in text
     assert "no second method" in text
-    assert "Ordered by the test split, gradual, score max comes first" in text
+    assert "In 16x16 blocks and by the test split, gradual, score max comes first" in text
+    assert "the next, gradual, score l2, is +25.0 % (" in text
     assert "which does not tell the two apart" in text
 
 
@@ -199,9 +209,35 @@ def test_who_pays_needs_the_words_that_were_kept(grid):
     assert "word, by occurrences in training" in where.payers(material(grid)).text
 
 
+def test_a_group_of_few_utterances_has_no_interval(tmp_path):
+    names = ["few"] * 9 + ["many"] * (len(REFERENCES) - 9)
+    write_kept(tmp_path, "dense", damaged(4), speakers=names)
+    write_kept(tmp_path, "sparse90", damaged(len(REFERENCES)), zeros=0.9, speakers=names)
+    text = where.payers(material(tmp_path)).text
+    assert re.fullmatch(r"\+[\d.]+", cells(text, "speaker (CER) | few")[6])
+    assert re.fullmatch(r"\+[\d.]+ \(.* to .*\)", cells(text, "speaker (CER) | many")[6])
+
+
+def test_what_is_wrong_already_has_little_to_lose(tmp_path):
+    write_kept(tmp_path, "dense", ["" for _ in REFERENCES])
+    write_kept(tmp_path, "sparse90", ["" for _ in REFERENCES], zeros=0.9)
+    assert "Little was left to lose where the dense model errs already: " in (
+        where.payers(material(tmp_path)).text
+    )
+
+
+def test_what_had_not_finished_learning_is_told(grid):
+    text = equal_width.section(material(grid)).text
+    assert "in points: dense +0.0; 80 % in 16x16 -10.0; 90 % in 16x16 -10.0." in text
+    (grid / "dense-1" / "metrics.csv").write_text("step\n1\n")
+    with pytest.raises(InputError, match=r"metrics.csv: expected a row with cer"):
+        equal_width.section(material(grid))
+
+
 def test_front_and_cost(grid):
     assert cells(front.section(material(grid)).text, "256 units, dense")[2] == "2.00 MB"
     assert cells(tuning.cost(material(grid)).text, "study")[1:] == ["7", "7.0"]
+    assert "A run of 256 units took 60 minutes." in tuning.cost(material(grid)).text
 
 
 def test_tuning_is_read_from_the_validation_split(tmp_path):
@@ -218,7 +254,7 @@ def test_tuning_is_read_from_the_validation_split(tmp_path):
 def test_speed_says_what_is_sparsity_s_doing(tmp_path):
     write_kept(tmp_path, "dense", damaged(4))
     rtf = {"torch dense fp32": 8.0, "torch dense int8": 4.0, "onnxruntime dense fp32": 5.0}
-    rtf |= {"ours dense fp32": 3.0, "ours sparse fp32": 2.0, "features alone": 0.5}
+    rtf |= {"ours dense fp16": 3.0, "ours sparse fp16": 2.0, "features alone": 0.5}
     row = {"threads": 1, "batch": 1, "rtf": rtf}
     row["speedup"] = {name: 8.0 / one for name, one in rtf.items()}
     row["speedup_vs_best"] = {name: 4.0 / one for name, one in rtf.items()}
@@ -232,8 +268,8 @@ def test_speed_says_what_is_sparsity_s_doing(tmp_path):
     (tmp_path / "speed.json").write_text(json.dumps(content))
     text = gain.speed(material(tmp_path)).text
     assert text.startswith("Runs abc (90 % in 16x16) and def (dense), on a processor (avx2); ")
-    assert "1/4.0 of torch's time, 1/2.0 of the fastest" in text
-    assert "1/1.5 of this runtime's for the dense model" in text
+    assert "ours sparse fp16 is 4.0 times as fast as torch, 2.0 times as the fastest" in text
+    assert "1.5 times as ours dense fp16" in text
     (tmp_path / "speed.json").write_text('{"rows": []}')
     with pytest.raises(InputError, match="Measure again"):
         gain.speed(material(tmp_path))
@@ -242,7 +278,7 @@ def test_speed_says_what_is_sparsity_s_doing(tmp_path):
 def test_the_corpus_is_counted_from_the_references(grid):
     text = corpus.section(material(grid)).text
     assert f"40 utterances, 120 words, {CHARACTERS} characters" in text
-    assert "relative difference in CER (question 1) reach" in text
+    assert "relative differences in CER of question 1 reach" in text
 
 
 @pytest.mark.parametrize(
