@@ -87,6 +87,7 @@ def test_block_sizes_go_from_small_to_large(grid):
     rows = re.findall(r"^\| (\w+)[ ,]", text, re.MULTILINE)
     assert rows == ["block", "dense", "4x4", "16x16"]
     assert f"(1 seed at least): 4x4 +{100 * (20 / 12 - 1):.1f} %" in text
+    assert "The largest beside the smallest, 16x16 to 4x4: +100.0 % (" in text
 
 
 def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
