@@ -1,6 +1,7 @@
 """The few lines that the front page takes from the study."""
 
-from asr.study.plan import EXPERIMENT, REAL, grid
+from asr.statistics.comparison import compare
+from asr.study.plan import EXPERIMENT, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -36,7 +37,8 @@ def section(material: Material) -> Section:
         "CER, relative to the first",
     ]
     return Section(
-        table(
+        _sentence(found)
+        + table(
             head,
             [
                 _row(one.setting, signed(one.comparison.relative) if one.comparison else "")
@@ -47,6 +49,23 @@ def section(material: Material) -> Section:
         + picture(_PICTURE, "CER of dense and sparse models"),
         {_PICTURE: comparison_figure(rows, units_and_zeros)},
     )
+
+
+def _sentence(found: Grid) -> str:
+    """What 90 % cost at equal width, and beside a dense model of as many weights."""
+    ninety = [one for one in found.usual if one in found.equal_width and one.is_at(SPARSITY)]
+    if not ninety:
+        return ""
+    one = ninety[0]
+    said = [f"**{units_and_zeros(one)}**: CER {_beside(found.reference, one)}"]
+    said += [_beside(other, one) for other in found.as_large(one)]
+    return f"{', and '.join(said)}.\n\n"
+
+
+def _beside(dense: Setting, one: Setting) -> str:
+    gap = compare(dense.system, one.system, unit="characters").relative
+    share = one.nonzero / dense.nonzero
+    return f"{signed(gap)} relative to {units_and_zeros(dense)} with {share:.2f} times its weights"
 
 
 def _row(one: Setting, difference: str) -> list[str]:

@@ -236,6 +236,10 @@ def test_what_had_not_finished_learning_is_told(grid):
 
 
 def test_front_and_cost(grid):
+    said = front.section(material(grid)).text.splitlines()[0]
+    assert said.startswith(f"**256 units, 90 % zeros**: CER +{100 * (40 / 12 - 1):.1f} % (")
+    assert "relative to 256 units, dense with 0.10 times its weights, and +2.6 % (" in said
+    assert said.endswith("relative to 26 units, dense with 0.99 times its weights.")
     assert cells(front.section(material(grid)).text, "256 units, dense")[2] == "2.00 MB"
     assert cells(tuning.cost(material(grid)).text, "study")[1:] == ["7", "7.0"]
     assert "A run of 256 units took 60 minutes." in tuning.cost(material(grid)).text
