@@ -1,12 +1,12 @@
 """Question 2: the size of blocks at equal sparsity."""
 
-from asr.statistics.comparison import compare
 from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid, is_standard
 from asr.study.section import (
     Compared,
     Material,
     Section,
     beside,
+    compare_settings,
     comparison_figure,
     comparison_table,
     nothing_yet,
@@ -60,7 +60,7 @@ def _sentence(rows: list[Compared]) -> str:
     ]
     least = seeds_of(*(one.setting for one in rows[1:]))
     small, large = rows[1].setting, rows[-1].setting
-    gap = compare(small.system, large.system, unit="characters").relative
+    gap = compare_settings(small, large).relative
     return (
         f"CER at 90 % relative to dense ({least} at least): {', '.join(said)}. The largest beside "
         f"the smallest, {_name(large)} to {_name(small)}: {signed(gap)}."

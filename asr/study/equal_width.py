@@ -54,8 +54,7 @@ def compared(material: Material) -> list[Compared] | None:
     found = grid(material.settings, REAL, EXPERIMENT)
     if found is None:
         return None
-    equal = found.equal_width
-    sparse = [one for one in found.usual if one in equal]
+    sparse = found.usual_at_width
     return beside(found.reference, sparse) if sparse else None
 
 

@@ -1,11 +1,11 @@
 """The few lines that the front page takes from the study."""
 
-from asr.statistics.comparison import compare
 from asr.study.plan import EXPERIMENT, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Material,
     Section,
     beside,
+    compare_settings,
     comparison_figure,
     nothing_yet,
     picture,
@@ -53,19 +53,18 @@ def section(material: Material) -> Section:
 
 def _sentence(found: Grid) -> str:
     """What 90 % cost at equal width, and beside a dense model of as many weights."""
-    ninety = [one for one in found.usual if one in found.equal_width and one.is_at(SPARSITY)]
+    ninety = [one for one in found.usual_at_width if one.is_at(SPARSITY)]
     if not ninety:
         return ""
     one = ninety[0]
-    said = [f"**{units_and_zeros(one)}**: CER {_beside(found.reference, one)}"]
-    said += [_beside(other, one) for other in found.as_large(one)]
-    return f"{', and '.join(said)}.\n\n"
+    said = [_beside(dense, one) for dense in (found.reference, *found.as_large(one))]
+    return f"**{units_and_zeros(one)}**: CER {', and '.join(said)}.\n\n"
 
 
 def _beside(dense: Setting, one: Setting) -> str:
-    gap = compare(dense.system, one.system, unit="characters").relative
+    gap = signed(compare_settings(dense, one).relative)
     share = one.nonzero / dense.nonzero
-    return f"{signed(gap)} relative to {units_and_zeros(dense)} with {share:.2f} times its weights"
+    return f"{gap} relative to {units_and_zeros(dense)} with {share:.2f} times its weights"
 
 
 def _row(one: Setting, difference: str) -> list[str]:

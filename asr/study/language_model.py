@@ -1,23 +1,24 @@
 """What sparsity costs beside a language model, where words count."""
 
 from asr.errors import InputError
-from asr.statistics.comparison import compare
+from asr.statistics.comparison import Unit
 from asr.study.plan import EXPERIMENT, REAL, Grid, grid
 from asr.study.section import (
     Compared,
     Material,
     Section,
     beside,
-    cer_interval,
+    compare_settings,
     p_value,
     percent,
     seeds_of,
     signed,
     table,
     units_and_zeros,
-    wer_interval,
 )
 from asr.study.setting import Setting
+
+_UNITS: tuple[Unit, ...] = ("words", "characters")
 
 
 def section(material: Material) -> Section:
@@ -30,7 +31,9 @@ def section(material: Material) -> Section:
     greedy = {one.group_key: one for one in material.settings}
     head = ["model", "WER %", "greedy WER %", "WER to the first, relative", "p"]
     head += ["CER %", "greedy CER %", "CER to the first, relative"]
-    text = _sentences(found) + "\n" + table(head, [_row(one, greedy) for one in rows])
+    text = (
+        _sentences(found) + "\n" + table(head, [_row(one, found.reference, greedy) for one in rows])
+    )
     searched = {one.group_key for one in material.searched}
     everything = grid(material.settings, REAL, EXPERIMENT)
     missing = [
@@ -51,8 +54,7 @@ def _sentences(found: Grid) -> str:
         pairs += [(other, "as many weights, ") for other in found.as_large(one)]
         for other, kind in pairs:
             words, characters = (
-                signed(compare(other.system, one.system, unit=unit).relative)
-                for unit in ("words", "characters")
+                signed(compare_settings(other, one, unit).relative) for unit in _UNITS
             )
             said.append(
                 f"- **{units_and_zeros(one)}** ({seeds_of(one)}) beside {units_and_zeros(other)} "
@@ -61,7 +63,7 @@ def _sentences(found: Grid) -> str:
     return "".join(said)
 
 
-def _row(one: Compared, greedy: dict[str, Setting]) -> list[str]:
+def _row(one: Compared, reference: Setting, greedy: dict[str, Setting]) -> list[str]:
     own, found = one.setting, one.comparison
     alone = greedy.get(own.group_key)
     if alone is None or len(alone.runs) != len(own.runs):
@@ -74,13 +76,13 @@ def _row(one: Compared, greedy: dict[str, Setting]) -> list[str]:
     relative, p, characters = "", "", ""
     if found is not None:
         relative, p = signed(found.relative), p_value(one.p)
-        characters = signed(compare(found.a, found.b, unit="characters").relative)
+        characters = signed(compare_settings(reference, own).relative)
     return [
         f"{units_and_zeros(own)}, {seeds_of(own)}",
-        *(percent(wer_interval(each)) for each in (own, alone)),
+        *(percent(each.wer_interval) for each in (own, alone)),
         relative,
         p,
-        *(percent(cer_interval(each)) for each in (own, alone)),
+        *(percent(each.cer_interval) for each in (own, alone)),
         characters,
     ]
 

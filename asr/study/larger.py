@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from asr.statistics.bootstrap import Interval
-from asr.statistics.comparison import Comparison, compare, holm
+from asr.statistics.comparison import Comparison, holm
 from asr.study import figures
 from asr.study.plan import EXPERIMENT, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Material,
     Section,
-    cer_interval,
+    compare_settings,
     nothing_yet,
     p_value,
     picture,
@@ -41,9 +40,9 @@ class _Pair:
     kind: str
     dense: Setting
 
-    @cached_property
+    @property
     def comparison(self) -> Comparison:
-        return compare(self.dense.system, self.sparse.system, unit="characters")
+        return compare_settings(self.dense, self.sparse)
 
     @property
     def weights(self) -> float:
@@ -131,4 +130,4 @@ def _sentences(pairs: Sequence[_Pair]) -> str:
 
 
 def _point(one: Setting) -> tuple[float, Interval, str]:
-    return float(one.recurrent_nonzero), cer_interval(one), str(one.hidden)
+    return float(one.recurrent_nonzero), one.cer_interval, str(one.hidden)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from asr.statistics.comparison import compare
 from asr.study.plan import BLOCK, CHEAP, EXPERIMENT, METHODS, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Compared,
     Material,
     Section,
     beside,
+    compare_settings,
     comparison_figure,
     comparison_table,
     nothing_yet,
@@ -101,7 +101,7 @@ def _sentence(near: Sequence[Setting], chosen_by: dict[str, float]) -> str:
     if len(in_blocks) < 2:
         return within
     first, second = in_blocks[:2]
-    gap = compare(first.system, second.system, unit="characters").relative
+    gap = compare_settings(first, second).relative
     chosen = "validation" if first.group_key in chosen_by else "test"
     told = "which tells the two apart" if gap.low > 0 else "which does not tell the two apart"
     return (

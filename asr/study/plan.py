@@ -46,6 +46,12 @@ class Grid:
         return sorted(usual, key=_by_size)
 
     @property
+    def usual_at_width(self) -> list[Setting]:
+        """Those of the usual sparse models whose dense parent is the reference, by sparsity."""
+        equal = self.equal_width
+        return [one for one in self.usual if one in equal]
+
+    @property
     def equal_width(self) -> list[Setting]:
         """Sparse models whose dense parent is the reference."""
         return [one for one in self.sparse if one.baseline_key == self.reference.group_key]

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from asr.statistics.bootstrap import Interval
-from asr.statistics.comparison import ALPHA, Comparison, Unit, compare, counts, holm
-from asr.statistics.interval import error_rate_interval
+from asr.statistics.comparison import ALPHA, Comparison, Unit, compare, holm
 from asr.study import figures
 from asr.study.kept import SEARCHED, Kept
 from asr.study.setting import Setting, settings
@@ -56,11 +56,17 @@ class Compared:
     p: float  # Holm's, over the table
 
 
+@cache
+def compare_settings(a: Setting, b: Setting, unit: Unit = "characters") -> Comparison:
+    """Compare two settings; once a pair, since several sections show the same."""
+    return compare(a.system, b.system, unit=unit)
+
+
 def beside(
     reference: Setting, others: Sequence[Setting], *, unit: Unit = "characters"
 ) -> list[Compared]:
     """Compare each with the reference, which comes first."""
-    comparisons = [compare(reference.system, one.system, unit=unit) for one in others]
+    comparisons = [compare_settings(reference, one, unit) for one in others]
     adjusted = holm([one.p for one in comparisons])
     return [
         Compared(reference, None, math.nan),
@@ -103,7 +109,7 @@ def comparison_figure(rows: Sequence[Compared], name: Callable[[Setting], str]) 
     return figures.rates(
         [name(one.setting) for one in rows],
         [one.setting.dense for one in rows],
-        [cer_interval(one.setting) for one in rows],
+        [one.setting.cer_interval for one in rows],
         [one.setting.rates for one in rows],
         "CER on the test split, %, with 95 % intervals; ticks: seeds",
     )
@@ -112,7 +118,7 @@ def comparison_figure(rows: Sequence[Compared], name: Callable[[Setting], str]) 
 def rate_cells(setting: Setting) -> list[str]:
     """CER with its interval, the CER of each seed, WER with its interval; in percent."""
     seeds = ", ".join(f"{100 * rate:.1f}" for rate in setting.rates)
-    return [percent(cer_interval(setting)), seeds, percent(wer_interval(setting))]
+    return [percent(setting.cer_interval), seeds, percent(setting.wer_interval)]
 
 
 def units_and_zeros(setting: Setting) -> str:
@@ -158,16 +164,6 @@ def seeds_of(*settings: Setting) -> str:
     """The fewest seeds that any of them was trained with."""
     count = min(len(setting.runs) for setting in settings)
     return "1 seed" if count == 1 else f"{count} seeds"
-
-
-def cer_interval(setting: Setting) -> Interval:
-    """The character error rate with its interval over utterances."""
-    return error_rate_interval(*counts(setting.system, "characters"))
-
-
-def wer_interval(setting: Setting) -> Interval:
-    """The word error rate, likewise."""
-    return error_rate_interval(*counts(setting.system, "words"))
 
 
 def picture(name: str, alternative: str) -> str:

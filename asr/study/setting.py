@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from asr.errors import InputError
+from asr.statistics.bootstrap import Interval
+from asr.statistics.comparison import counts
+from asr.statistics.interval import error_rate_interval
 from asr.statistics.system import System, read_systems
 from asr.study.kept import GREEDY, Decoding, Kept
 
@@ -92,6 +96,16 @@ class Setting:
     def cer(self) -> float:
         """Mean of the seeds."""
         return sum(self.rates) / len(self.rates)
+
+    @cached_property
+    def cer_interval(self) -> Interval:
+        """The character error rate with its interval over utterances."""
+        return error_rate_interval(*counts(self.system, "characters"))
+
+    @cached_property
+    def wer_interval(self) -> Interval:
+        """The word error rate, likewise."""
+        return error_rate_interval(*counts(self.system, "words"))
 
     def is_at(self, sparsity: float) -> bool:
         """Whether it is as sparse as that, within what a threshold may miss it by."""

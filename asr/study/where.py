@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.statistics.bootstrap import Interval
-from asr.statistics.comparison import compare
 from asr.statistics.subgroups import Subgroup, by_frequency, by_speaker, by_speaking_rate
 from asr.study import figures
 from asr.study.kept import read_words
 from asr.study.method import name
-from asr.study.plan import BLOCK, EXPERIMENT, REAL, SPARSITY, grid, is_standard
-from asr.study.section import Material, Section, nothing_yet, picture, table
+from asr.study.plan import BLOCK, EXPERIMENT, REAL, SPARSITY, grid
+from asr.study.section import Material, Section, compare_settings, nothing_yet, picture, table
 from asr.study.setting import Setting, the_one
 
 _PICTURE, _PAYERS = "where.png", "payers.png"
@@ -82,28 +81,22 @@ def _share(one: Setting, matrix: str, gate: str) -> float:
 def payers(material: Material) -> Section:
     """Who pays for 90 % in 16x16: speakers, speaking rates, rare words."""
     found = grid(material.settings, REAL, EXPERIMENT)
-    wanted = [
-        one
-        for one in (found.equal_width if found else [])
-        if is_standard(one) and one.block == BLOCK and one.is_at(SPARSITY)
-    ]
+    wanted = [one for one in (found.usual_at_width if found else []) if one.is_at(SPARSITY)]
     if found is None or not wanted:
         return nothing_yet("90 % sparse model", _TRAIN)
-    dense = found.reference.system
-    sparse = the_one(wanted, "90 % in 16x16", lambda _: True).system
+    reference, one = found.reference, the_one(wanted, "90 % in 16x16", lambda _: True)
+    dense, sparse = reference.system, one.system
     groups = {
         "speaker (CER)": by_speaker(dense, sparse, "characters"),
         "speaking rate (CER)": by_speaking_rate(dense, sparse, "characters"),
     }
     words = read_words(material.folder, REAL)
-    overall = {
-        kind: compare(dense, sparse, unit="characters").difference.estimate for kind in groups
-    }
+    overall = {kind: compare_settings(reference, one).difference.estimate for kind in groups}
     note = "No word counts are kept, so rare words are not told apart.\n"
     if words is not None:
         kind, note = "word, by occurrences in training (WER)", ""
         groups[kind] = by_frequency(dense, sparse, words)
-        overall[kind] = compare(dense, sparse, unit="words").difference.estimate
+        overall[kind] = compare_settings(reference, one, "words").difference.estimate
     parts = [part for parts in groups.values() for part in parts]
     figure = figures.differences(
         [part.name for part in parts],
