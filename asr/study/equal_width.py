@@ -68,8 +68,10 @@ def _still_learning(models: Sequence[Setting]) -> str:
     said = []
     for one in models:
         rates = [validations(run)[-2:] for run in one.runs]
-        fell = [100 * (last - before) for before, last in rates]
-        said.append(f"{name(one)} {between(fell, '{:+.1f}')}")
+        fell = [100 * (each[1] - each[0]) for each in rates if len(each) == 2]
+        said += [f"{name(one)} {between(fell, '{:+.1f}')}"] if fell else []
+    if not said:
+        return ""
     return (
         f"\nIn the last epoch the validation CER changed by, in points: {'; '.join(said)}. What "
         "was still falling had not finished learning, and might lose less in a longer training.\n"

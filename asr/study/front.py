@@ -64,7 +64,7 @@ def _sentence(found: Grid) -> str:
 def _beside(dense: Setting, one: Setting) -> str:
     gap = signed(compare_settings(dense, one).relative)
     share = one.nonzero / dense.nonzero
-    return f"{gap} relative to {units_and_zeros(dense)} with {share:.2f} times its weights"
+    return f"{gap} relative to {units_and_zeros(dense)}, with {share:.2f} times its weights"
 
 
 def _row(one: Setting, difference: str) -> list[str]:

@@ -1,9 +1,13 @@
 """Question 6: what sparsity buys, in bytes and in time."""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from asr.errors import InputError
+from asr.inference.benchmark.timing import Rounds
+from asr.statistics.median import median_interval
 from asr.study import figures
 from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid, is_standard
 from asr.study.section import (
@@ -13,6 +17,7 @@ from asr.study.section import (
     nothing_yet,
     picture,
     table,
+    times,
     units_and_zeros,
 )
 from asr.study.setting import Setting
@@ -93,14 +98,14 @@ def speed(material: Material) -> Section:
         )
     try:
         measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        rows = [cells for row in measured["rows"] for cells in _speed(row, measured["cer"])]
+        timed = [_Timed.of(row, measured["libraries"]) for row in measured["rows"]]
+        rows = [cells for one in timed for cells in one.cells(measured["cer"])]
         runs = " and ".join(f"{one['run_key']} ({one['what']})" for one in measured["runs"])
         where = "{cpu} ({kernel})".format(**measured["machine"])
-        said = f"Runs {runs}, on {where}; {_fastest(measured['rows'])}"
-        contestants = list(measured["rows"][0]["rtf"])
+        said = f"Runs {runs}, on {where}; {_fastest(timed)}"
         figure = figures.bars(
-            [f"{row['threads']} thread(s), {row['batch']} at a time" for row in measured["rows"]],
-            {each: [row["rtf"][each] for row in measured["rows"]] for each in contestants},
+            [f"{one.threads} thread(s), {one.batch} at a time" for one in timed],
+            {each: [one.real_time_factor(each) for one in timed] for each in timed[0].contestants},
             "real-time factor, audio to text",
         )
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -111,35 +116,68 @@ def speed(material: Material) -> Section:
             remedy="Measure again.",
         ) from error
     head = ["threads", "at a time", "contestant", "CER % of these", "real-time factor"]
-    head += ["torch dense fp32 / this", "fastest dense library / this"]
+    head += [f"{measured['libraries'][0]} / this", "fastest dense library / this"]
     return Section(
         f"{said}\n\n{table(head, rows)}\n" + picture(_SPEED, "real-time factors"), {_SPEED: figure}
     )
 
 
-def _fastest(rows: list[dict[str, Any]]) -> str:
+@dataclass(frozen=True)
+class _Timed:
+    """All contestants on the same audio with as many threads."""
+
+    threads: int
+    batch: int  # utterances at a time
+    audio_seconds: float
+    rounds: Rounds
+    libraries: Sequence[str]  # contestants that others are compared with, the first by itself
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], libraries: Sequence[str]) -> "_Timed":
+        rounds = Rounds.of(row["seconds"])
+        return cls(row["threads"], row["batch"], row["audio_seconds"], rounds, libraries)
+
+    @property
+    def contestants(self) -> list[str]:
+        return list(self.rounds.seconds)
+
+    @property
+    def fastest(self) -> str:
+        """The library that took the least time."""
+        return self.rounds.fastest(self.libraries)
+
+    def real_time_factor(self, contestant: str) -> float:
+        return self.rounds.median(contestant) / self.audio_seconds
+
+    def cells(self, cer: Mapping[str, float]) -> list[list[str]]:
+        return [
+            [
+                str(self.threads),
+                str(self.batch),
+                each,
+                f"{100 * cer[each]:.1f}" if each in cer else "",
+                f"{self.real_time_factor(each):.5f}",
+                *(self._times(other, each) for other in (self.libraries[0], self.fastest)),
+            ]
+            for each in self.contestants
+        ]
+
+    def _times(self, other: str, contestant: str) -> str:
+        """How many times as fast as another, with the interval of the rounds' median."""
+        if other == contestant:
+            return "1x"
+        return times(median_interval(self.rounds.ratios(other, contestant).tolist()))
+
+
+def _fastest(timed: Sequence[_Timed]) -> str:
     """How many times faster in fp16 than torch, than libraries, than the same runtime dense."""
     sparse, dense = "ours sparse fp16", "ours dense fp16"
-    torch = between([row["speedup"][sparse] for row in rows], "{:.1f}")
-    libraries = between([row["speedup_vs_best"][sparse] for row in rows], "{:.1f}")
-    own = between([row["speedup"][sparse] / row["speedup"][dense] for row in rows], "{:.1f}")
+    torch = between([one.rounds.ratio(one.libraries[0], sparse) for one in timed], "{:.1f}")
+    libraries = between([one.rounds.ratio(one.fastest, sparse) for one in timed], "{:.1f}")
+    own = between([one.rounds.ratio(dense, sparse) for one in timed], "{:.1f}")
     return (
         f"over the rows below, {sparse} is {torch} times as fast as torch, {libraries} times as "
         f"the fastest dense library, and {own} times as {dense}: only the last is sparsity's "
-        "doing alone."
+        f"doing alone. Medians of {len(timed[0].rounds.seconds[sparse])} rounds, with intervals "
+        "by order statistics, which know of these minutes on this machine only."
     )
-
-
-def _speed(row: dict[str, Any], cer: dict[str, float]) -> list[list[str]]:
-    return [
-        [
-            str(row["threads"]),
-            str(row["batch"]),
-            contestant,
-            f"{100 * cer[contestant]:.1f}" if contestant in cer else "",
-            f"{rtf:.5f}",
-            f"{row['speedup'][contestant]:.1f}x",
-            f"{row['speedup_vs_best'][contestant]:.1f}x",
-        ]
-        for contestant, rtf in row["rtf"].items()
-    ]

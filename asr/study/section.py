@@ -129,18 +129,23 @@ def units_and_zeros(setting: Setting) -> str:
 
 def percent(interval: Interval) -> str:
     """A rate: 33.0 (31.4 to 34.8), in percent."""
-    return f"{100 * interval.estimate:.1f} {_ends(interval, '.1f')}"
+    return f"{100 * interval.estimate:.1f} {_ends(interval, '.1f', 100)}"
 
 
 def signed(interval: Interval) -> str:
     """A relative difference: +5.0 % (+1.0 to +9.0)."""
-    return f"{100 * interval.estimate:+.1f} % {_ends(interval, '+.1f')}"
+    return f"{100 * interval.estimate:+.1f} % {_ends(interval, '+.1f', 100)}"
 
 
-def _ends(interval: Interval, form: str) -> str:
+def times(interval: Interval) -> str:
+    """How many times as fast: 5.7x (5.5 to 5.9)."""
+    return f"{interval.estimate:.1f}x {_ends(interval, '.1f', 1)}"
+
+
+def _ends(interval: Interval, form: str, scale: float) -> str:
     if not math.isfinite(interval.low):
         return "(no interval)"
-    return f"({100 * interval.low:{form}} to {100 * interval.high:{form}})"
+    return f"({scale * interval.low:{form}} to {scale * interval.high:{form}})"
 
 
 def between(values: Iterable[float], form: str) -> str:

@@ -71,6 +71,7 @@ def test_a_ratio_is_that_of_the_same_round():
     rounds = Rounds({"a": np.array([2.0, 20.0, 6.0]), "b": np.array([1.0, 10.0, 1.0])})
     assert rounds.ratio("a", "b") == 2.0
     assert rounds.median("a") == 6.0
+    assert rounds.fastest(["a", "b"]) == "b"
 
 
 @pytest.mark.parametrize("wrong", [["--block", "4"], ["--sparsity", "90"]])

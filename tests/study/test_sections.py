@@ -230,6 +230,9 @@ def test_what_is_wrong_already_has_little_to_lose(tmp_path):
 def test_what_had_not_finished_learning_is_told(grid):
     text = equal_width.section(material(grid)).text
     assert "in points: dense +0.0; 80 % in 16x16 -10.0; 90 % in 16x16 -10.0." in text
+    for path in grid.glob("*/metrics.csv"):
+        path.write_text("step,cer\n1,0.9\n")  # a single epoch says nothing of the last one's change
+    assert "last epoch" not in equal_width.section(material(grid)).text
     (grid / "dense-1" / "metrics.csv").write_text("step\n1\n")
     with pytest.raises(InputError, match=r"metrics.csv: expected a row with cer"):
         equal_width.section(material(grid))
@@ -238,8 +241,8 @@ def test_what_had_not_finished_learning_is_told(grid):
 def test_front_and_cost(grid):
     said = front.section(material(grid)).text.splitlines()[0]
     assert said.startswith(f"**256 units, 90 % zeros**: CER +{100 * (40 / 12 - 1):.1f} % (")
-    assert "relative to 256 units, dense with 0.10 times its weights, and +2.6 % (" in said
-    assert said.endswith("relative to 26 units, dense with 0.99 times its weights.")
+    assert "relative to 256 units, dense, with 0.10 times its weights, and +2.6 % (" in said
+    assert said.endswith("relative to 26 units, dense, with 0.99 times its weights.")
     assert cells(front.section(material(grid)).text, "256 units, dense")[2] == "2.00 MB"
     assert cells(tuning.cost(material(grid)).text, "study")[1:] == ["7", "7.0"]
     assert "A run of 256 units took 60 minutes." in tuning.cost(material(grid)).text
@@ -258,16 +261,18 @@ def test_tuning_is_read_from_the_validation_split(tmp_path):
 
 def test_speed_says_what_is_sparsity_s_doing(tmp_path):
     write_kept(tmp_path, "dense", damaged(4))
-    rtf = {"torch dense fp32": 8.0, "torch dense int8": 4.0, "onnxruntime dense fp32": 5.0}
-    rtf |= {"ours dense fp16": 3.0, "ours sparse fp16": 2.0, "features alone": 0.5}
-    row = {"threads": 1, "batch": 1, "rtf": rtf}
-    row["speedup"] = {name: 8.0 / one for name, one in rtf.items()}
-    row["speedup_vs_best"] = {name: 4.0 / one for name, one in rtf.items()}
+    rounds = {"torch dense fp32": 8.0, "torch dense int8": 4.0, "onnxruntime dense fp32": 5.0}
+    libraries = list(rounds)
+    rounds |= {"ours dense fp16": 3.0, "ours sparse fp16": 2.0, "features alone": 0.5}
+    seconds = {name: [one] * 9 for name, one in rounds.items()}
+    seconds["ours dense fp16"] = [2.0, 2.5, 2.6, 3.0, 3.0, 3.0, 4.0, 4.4, 9.0]
+    row = {"threads": 1, "batch": 1, "audio_seconds": 16.0, "seconds": seconds}
     runs = [{"run_key": "abc", "what": "90 % in 16x16"}, {"run_key": "def", "what": "dense"}]
     content = {
         "machine": {"cpu": "a processor", "kernel": "avx2"},
         "runs": runs,
-        "cer": {},
+        "libraries": libraries,
+        "cer": {"ours dense fp16": 0.3},
         "rows": [row],
     }
     (tmp_path / "speed.json").write_text(json.dumps(content))
@@ -275,6 +280,9 @@ def test_speed_says_what_is_sparsity_s_doing(tmp_path):
     assert text.startswith("Runs abc (90 % in 16x16) and def (dense), on a processor (avx2); ")
     assert "ours sparse fp16 is 4.0 times as fast as torch, 2.0 times as the fastest" in text
     assert "1.5 times as ours dense fp16" in text
+    assert "| 1 | 1 | torch dense fp32 |  | 0.50000 | 1x | 0.5x (0.5 to 0.5) |" in text
+    # The second smallest and the second largest of nine rounds: 8 / 4.4 and 8 / 2.5.
+    assert "| ours dense fp16 | 30.0 | 0.18750 | 2.7x (1.8 to 3.2) | 1.3x (0.9 to 1.6) |" in text
     (tmp_path / "speed.json").write_text('{"rows": []}')
     with pytest.raises(InputError, match="Measure again"):
         gain.speed(material(tmp_path))

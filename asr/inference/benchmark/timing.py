@@ -1,7 +1,7 @@
 """Interleaved rounds, and ratios of the same round."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,27 @@ class Rounds:
 
     seconds: Mapping[str, NDArray]
 
+    @classmethod
+    def of(cls, seconds: Mapping[str, Sequence[float]]) -> "Rounds":
+        """From plain numbers, as a file holds them."""
+        return cls({name: np.array(values) for name, values in seconds.items()})
+
     def median(self, name: str) -> float:
         """Seconds."""
         return float(np.median(self.seconds[name]))
 
     def ratio(self, other: str, ours: str) -> float:
         """How many times faster `ours` is: the median of the rounds' ratios."""
-        return float(np.median(self.seconds[other] / self.seconds[ours]))
+        return float(np.median(self.ratios(other, ours)))
+
+    def ratios(self, other: str, ours: str) -> NDArray:
+        """How many times faster `ours` was in each round."""
+        found: NDArray = self.seconds[other] / self.seconds[ours]
+        return found
+
+    def fastest(self, names: Iterable[str]) -> str:
+        """Which of some contestants has the lowest median."""
+        return min(names, key=self.median)
 
 
 def interleaved(
@@ -48,4 +62,4 @@ def interleaved(
             for _ in range(repeats[name]):
                 run()
             taken[name].append((clock() - started) / repeats[name])
-    return Rounds({name: np.array(values) for name, values in taken.items()})
+    return Rounds.of(taken)

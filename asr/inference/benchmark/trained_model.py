@@ -6,7 +6,8 @@ All contestants turn the same utterances, short ones first, into text, in turns:
 model in torch, in torch's dynamic int8, in onnxruntime and in this runtime, the sparse run's in
 this runtime with weights of each type; `features alone` are the runtime's, part of its times. CPU
 time for one thread, the wall clock for more. Real-time factor: processing seconds for a second of
-audio. CER of what each wrote.
+audio, the median of the rounds; ratios are medians of the rounds' own. CER of what each wrote. With
+`--json` every round's seconds are kept.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from asr.evaluation.error_rate import character_counts, pool
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
 from asr.files import atomic_write
 from asr.inference.benchmark.__main__ import machine
-from asr.inference.benchmark.timing import interleaved
+from asr.inference.benchmark.timing import Rounds, interleaved
 from asr.inference.export import WEIGHTS, rounded
 from asr.inference.folding import folded
 from asr.inference.onnx_export import run_batch
@@ -61,7 +62,7 @@ def measure(
     batch: int,
     rounds: int,
 ) -> dict[str, Any]:
-    """Real-time factors by contestant.
+    """Seconds of each round, by contestant.
 
     Args:
         dense, sparse: what the libraries run, and what the runtime runs.
@@ -80,17 +81,12 @@ def measure(
     recogniser = Recogniser(folded(sparse, {}))
     runs[FEATURES] = lambda: [recogniser.features(*piece) for piece in pieces]
     timed = interleaved(runs, rounds=rounds, processor_time=threads == 1)
-    seconds = sum(map(_seconds, pieces))
     return {
         "threads": threads,
         "batch": batch,
         "utterances": len(pieces),
-        "audio_seconds": seconds,
-        "rtf": {name: timed.median(name) / seconds for name in runs},
-        "speedup": {name: timed.ratio(DENSE, name) for name in runs},
-        "speedup_vs_best": {
-            name: min(timed.ratio(library, name) for library in LIBRARIES) for name in runs
-        },
+        "audio_seconds": sum(map(_seconds, pieces)),
+        "seconds": {name: timed.seconds[name].tolist() for name in runs},
     }
 
 
@@ -236,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rates = error_rates(dense, sparse, pieces, [one.text for one in spoken])
     if given.json:
         runs = [_described(given.sparse, sparse), _described(given.dense, dense)]
-        written = {"machine": here, "runs": runs, "rounds": given.rounds, "cer": rates}
+        written = {"machine": here, "runs": runs, "libraries": LIBRARIES, "cer": rates}
         with atomic_write(given.json) as file:
             json.dump({**written, "rows": rows}, file, indent=1)
             file.write("\n")
@@ -278,10 +274,13 @@ def _show(rows: Sequence[dict[str, Any]], rates: dict[str, float]) -> None:
         "threads", "at a time", "contestant", "CER %", "rtf", f"x {DENSE}", "x best dense"
     )
     for row in rows:
-        for name, rtf in row["rtf"].items():
-            cells = [f"{row[kind][name]:.1f}" for kind in ("speedup", "speedup_vs_best")]
+        rounds = Rounds.of(row["seconds"])
+        fastest = rounds.fastest(LIBRARIES)
+        for name in rounds.seconds:
+            rtf = rounds.median(name) / row["audio_seconds"]
+            ratios = [f"{rounds.ratio(other, name):.1f}" for other in (DENSE, fastest)]
             cer = f"{100 * rates[name]:.1f}" if name in rates else ""
-            table.add_row(str(row["threads"]), str(row["batch"]), name, cer, f"{rtf:.5f}", *cells)
+            table.add_row(str(row["threads"]), str(row["batch"]), name, cer, f"{rtf:.5f}", *ratios)
     # Into a file or a pipe there is no width to keep to.
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
