@@ -20,8 +20,9 @@ from asr.study import (
     language_model,
     larger,
     method,
+    payers,
     tuning,
-    where,
+    zeros,
 )
 from asr.study.kept import read_kept
 from asr.study.page import regenerate
@@ -35,8 +36,8 @@ SECTIONS: dict[str, Callable[[Material], Section]] = {
     "block-size": block_size.section,
     "method": method.section,
     "larger": larger.section,
-    "zeros": where.zeros,
-    "payers": where.payers,
+    "zeros": zeros.section,
+    "payers": payers.section,
     "sizes": gain.sizes,
     "speed": gain.speed,
     "language-model": language_model.section,

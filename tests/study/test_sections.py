@@ -17,8 +17,9 @@ from asr.study import (
     language_model,
     larger,
     method,
+    payers,
     tuning,
-    where,
+    zeros,
 )
 from asr.study.section import p_value
 from tests.study.material import REFERENCES, damaged, material, write_kept
@@ -72,8 +73,8 @@ def test_other_ways_of_pruning_stay_with_the_question_of_the_method(grid):
     together = {"select": {"gates": "together", "keep_diagonal": False}}
     write_kept(grid, "together", damaged(15), zeros=0.9, pruning=together)
     assert "| 90 % in 16x16, 1 seed |" in equal_width.section(material(grid)).text
-    assert "gradual, score l2, gates together" in where.zeros(material(grid)).text
-    assert where.payers(material(grid)).text
+    assert "gradual, score l2, gates together" in zeros.section(material(grid)).text
+    assert payers.section(material(grid)).text
 
 
 def test_a_second_dense_setting_is_no_silent_choice(grid):
@@ -180,10 +181,10 @@ def test_methods_are_ordered_by_validation(tmp_path):
 
 
 def test_zeros_by_gate_and_sizes(grid):
-    drawn = where.zeros(material(grid))
+    drawn = zeros.section(material(grid))
     assert drawn.text.startswith("Every gate of every matrix is as sparse as the others")
     assert cells(drawn.text, "layer 1 backwards, recurrent")[1:] == ["90.0"] * 3
-    assert list(drawn.figures) == ["where.png"]
+    assert list(drawn.figures) == ["zeros.png"]
     text = gain.sizes(material(grid)).text
     row = cells(text, "256 units, 80 % zeros")
     assert row[2] == "20.0 % of dense"
@@ -197,24 +198,24 @@ def test_models_without_gates_or_of_one_direction(tmp_path):
     weights = json.loads((out / "weights.json").read_text())
     one = {"matrix": "layer 1, input", "gate": "all", "weights": 100, "zeros": 75, "dead_rows": 0}
     (out / "weights.json").write_text(json.dumps(weights | {"zeros": [one]}))
-    assert cells(where.zeros(material(tmp_path)).text, "layer 1, input") == [
+    assert cells(zeros.section(material(tmp_path)).text, "layer 1, input") == [
         "layer 1, input",
         "75.0",
     ]
 
 
 def test_who_pays_needs_the_words_that_were_kept(grid):
-    assert "rare words are not told apart" in where.payers(material(grid)).text
+    assert "rare words are not told apart" in payers.section(material(grid)).text
     counted = {word: 20 for reference in REFERENCES for word in reference.split()}
     (grid / "words_amazon_queen.json").write_text(str(counted).replace("'", '"'))
-    assert "word, by occurrences in training" in where.payers(material(grid)).text
+    assert "word, by occurrences in training" in payers.section(material(grid)).text
 
 
 def test_a_group_of_few_utterances_has_no_interval(tmp_path):
     names = ["few"] * 9 + ["many"] * (len(REFERENCES) - 9)
     write_kept(tmp_path, "dense", damaged(4), speakers=names)
     write_kept(tmp_path, "sparse90", damaged(len(REFERENCES)), zeros=0.9, speakers=names)
-    text = where.payers(material(tmp_path)).text
+    text = payers.section(material(tmp_path)).text
     assert re.fullmatch(r"\+[\d.]+", cells(text, "speaker (CER) | few")[6])
     assert re.fullmatch(r"\+[\d.]+ \(.* to .*\)", cells(text, "speaker (CER) | many")[6])
 
@@ -223,7 +224,7 @@ def test_what_is_wrong_already_has_little_to_lose(tmp_path):
     write_kept(tmp_path, "dense", ["" for _ in REFERENCES])
     write_kept(tmp_path, "sparse90", ["" for _ in REFERENCES], zeros=0.9)
     assert "Little was left to lose where the dense model errs already: " in (
-        where.payers(material(tmp_path)).text
+        payers.section(material(tmp_path)).text
     )
 
 
@@ -298,7 +299,7 @@ def test_the_corpus_is_counted_from_the_references(grid):
     "make",
     [
         *(each.section for each in (corpus, equal_width, block_size, method, larger, front)),
-        *(where.zeros, where.payers, gain.sizes, gain.speed),
+        *(zeros.section, payers.section, gain.sizes, gain.speed),
     ],
 )
 def test_what_is_not_there_yet_is_said_with_its_command(make, tmp_path):
