@@ -107,7 +107,7 @@ def over_size(
 
 
 def shares(rows: Sequence[str], columns: Sequence[str], values: NDArray[np.float64]) -> Figure:
-    """A heat map of shares, `(rows, columns)`, in percent."""
+    """A heat map of shares, `(rows, columns)`, in percent; NaN stays empty."""
     figure = Figure(
         figsize=(2.5 + 0.85 * len(columns), 1.2 + 0.34 * len(rows)), layout="constrained"
     )
@@ -115,8 +115,10 @@ def shares(rows: Sequence[str], columns: Sequence[str], values: NDArray[np.float
     axes.imshow(values, cmap="Blues", aspect="auto")
     axes.set_xticks(range(len(columns)), columns, fontsize=8)
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
-    middle = (values.min() + values.max()) / 2
+    middle = (np.nanmin(values) + np.nanmax(values)) / 2
     for (y, x), share in np.ndenumerate(values):
+        if np.isnan(share):
+            continue
         colour = "white" if share > middle else "black"
         axes.text(x, y, f"{100 * share:.1f}", ha="center", va="center", color=colour, fontsize=8)
     return figure

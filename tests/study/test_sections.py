@@ -73,7 +73,7 @@ def test_other_ways_of_pruning_stay_with_the_question_of_the_method(grid):
     together = {"select": {"gates": "together", "keep_diagonal": False}}
     write_kept(grid, "together", damaged(15), zeros=0.9, pruning=together)
     assert "| 90 % in 16x16, 1 seed |" in equal_width.section(material(grid)).text
-    assert "gradual, score l2, gates together" in zeros.section(material(grid)).text
+    assert "gates together" in zeros.section(material(grid)).text
     assert payers.section(material(grid)).text
 
 
@@ -180,11 +180,34 @@ def test_methods_are_ordered_by_validation(tmp_path):
     assert cells(text, "gradual, score l2")[3] == f"{100 * 9 / CHARACTERS:.1f}"
 
 
-def test_zeros_by_gate_and_sizes(grid):
+def test_where_zeros_go_where_a_method_is_free_to_choose(grid):
+    even = zeros.section(material(grid))
+    assert even.text == "As sparse in every part, as was asked: gradual, score l2.\n"
+    lasso = {"penalty": {"step": "proximal"}}
+    out = write_kept(grid, "free", damaged(15), zeros=0.9, method="group_lasso", pruning=lasso)
+    weights = json.loads((out / "weights.json").read_text())
+    parts = [
+        {"matrix": f"layer {layer} forwards, {matrix}", "gate": gate, "weights": 100, "zeros": n}
+        | {"dead_rows": layer}
+        for layer, matrix, gate, n in (
+            (1, "input", "new", 100),
+            (1, "input", "reset", 90),
+            (2, "recurrent", "new", 94),
+            (2, "recurrent", "reset", 76),
+        )
+    ]
+    (out / "weights.json").write_text(json.dumps(weights | {"zeros": parts}))
     drawn = zeros.section(material(grid))
-    assert drawn.text.startswith("Every gate of every matrix is as sparse as the others")
-    assert cells(drawn.text, "layer 1 backwards, recurrent")[1:] == ["90.0"] * 3
+    assert "most zeros in new gate (97.0 %), fewest in reset gate (83.0 %)" in drawn.text
+    told = "group lasso alone (GL), score l2, proximal"
+    shares = ["95.0", "85.0", "90.0", "95.0", "85.0", "97.0", "83.0"]
+    assert cells(drawn.text, told) == [told, "real", *shares, "6"]
+    head = "| layer 1 | layer 2 | forwards | input matrices | recurrent matrices | new gate |"
+    assert head in drawn.text
     assert list(drawn.figures) == ["zeros.png"]
+
+
+def test_sizes(grid):
     text = gain.sizes(material(grid)).text
     row = cells(text, "256 units, 80 % zeros")
     assert row[2] == "20.0 % of dense"
@@ -196,12 +219,12 @@ def test_models_without_gates_or_of_one_direction(tmp_path):
     write_kept(tmp_path, "dense", damaged(4))
     out = write_kept(tmp_path, "s", damaged(9), zeros=0.9)
     weights = json.loads((out / "weights.json").read_text())
-    one = {"matrix": "layer 1, input", "gate": "all", "weights": 100, "zeros": 75, "dead_rows": 0}
-    (out / "weights.json").write_text(json.dumps(weights | {"zeros": [one]}))
-    assert cells(zeros.section(material(tmp_path)).text, "layer 1, input") == [
-        "layer 1, input",
-        "75.0",
-    ]
+    plain = {"gate": "all", "weights": 100, "dead_rows": 0}
+    one, other = "layer 1, input", "layer 1, recurrent"
+    parts = [{"matrix": one, "zeros": 75} | plain, {"matrix": other, "zeros": 85} | plain]
+    (out / "weights.json").write_text(json.dumps(weights | {"zeros": parts}))
+    text = zeros.section(material(tmp_path)).text
+    assert cells(text, "gradual")[2:] == ["80.0", "75.0", "85.0", "0"]
 
 
 def test_who_pays_needs_the_words_that_were_kept(grid):
