@@ -13,6 +13,7 @@ from asr.files import atomic_write
 from asr.study import (
     best,
     block_size,
+    choice,
     corpus,
     equal_width,
     front,
@@ -40,6 +41,7 @@ SECTIONS: dict[str, Callable[[Material], Section]] = {
     "payers": payers.section,
     "sizes": gain.sizes,
     "speed": gain.speed,
+    "choice": choice.section,
     "language-model": language_model.section,
     "best": best.section,
     "cost": tuning.cost,

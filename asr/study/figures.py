@@ -82,7 +82,7 @@ def over_size(
     """Error rates over sizes: one line a series of (size, rate, what it is), sizes by logarithm."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
-    colours = [_DENSE, _SPARSE, "#c4581a"]
+    colours = [_DENSE, _SPARSE, "#c4581a", "#7a9a3b"]
     for (name, points), colour in zip(series.items(), colours, strict=False):
         if not points:
             continue

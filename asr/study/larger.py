@@ -70,6 +70,7 @@ def section(material: Material) -> Section:
         "dense": [_point(one) for one in found.dense],
         "90 % in 16x16": [_point(one) for one in sparse if one.is_at(SPARSITY)],
         "95 % in 16x16": [_point(one) for one in sparse if one.is_at(0.95)],
+        "80 % in 16x16": [_point(one) for one in sparse if one.is_at(0.8)],
     }
     across = "weights of the recurrent layers that are not zero"
     figure = figures.over_size(points, across, "CER, %, test split")

@@ -10,6 +10,7 @@ from asr.statistics.comparison import compare, holm
 from asr.study import (
     best,
     block_size,
+    choice,
     corpus,
     equal_width,
     front,
@@ -310,6 +311,32 @@ def test_speed_says_what_is_sparsity_s_doing(tmp_path):
     (tmp_path / "speed.json").write_text('{"rows": []}')
     with pytest.raises(InputError, match="Measure again"):
         gain.speed(material(tmp_path))
+
+
+def test_models_that_no_other_beats_in_time_and_in_errors(grid):
+    assert "No measured model yet" in choice.section(material(grid)).text
+    seconds = {"dense-1": 8.0, "sparse90small-1": 3.0, "sparse90-1": 2.0, "dense26-1": 1.0}
+    content = {
+        "machine": {"cpu": "a processor", "kernel": "avx2"},
+        **{"weights": "fp16", "threads": 1, "batch": 1, "audio_seconds": 4.0},
+        "seconds": {run: [taken] * 9 for run, taken in seconds.items()},
+    }
+    path = grid / "models.json"
+    path.write_text(json.dumps(content))
+    text = choice.section(material(grid)).text
+    # 90 % in 16x16 errs 40 times, the smallest dense model 39 times, in half of the time.
+    assert text.startswith(
+        "**No other model is both faster and lower in CER than**: 26 units, dense; "
+        "256 units, 90 % zeros in 4x4; 256 units, dense. (a processor (avx2), threads: 1, "
+    )
+    assert cells(text, "256 units, 90 % zeros |")[3:] == ["0.50000", "4.0x (4.0 to 4.0)"]
+    del content["seconds"]["dense-1"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="Measure again, with a dense run"):
+        choice.section(material(grid))
+    path.write_text("{}")
+    with pytest.raises(InputError, match=r"what asr\.inference\.benchmark\.several_models wrote"):
+        choice.section(material(grid))
 
 
 def test_the_corpus_is_counted_from_the_references(grid):

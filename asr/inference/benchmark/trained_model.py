@@ -14,7 +14,7 @@ import argparse
 import copy
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -33,8 +33,10 @@ from asr.errors import InputError, report_input_errors
 from asr.evaluation.error_rate import character_counts, pool
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
 from asr.files import atomic_write
+from asr.inference.benchmark import audio_to_text
 from asr.inference.benchmark.__main__ import machine
-from asr.inference.benchmark.timing import Rounds, interleaved
+from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime
+from asr.inference.benchmark.timing import Rounds
 from asr.inference.export import WEIGHTS, rounded
 from asr.inference.folding import folded
 from asr.inference.onnx_export import run_batch
@@ -48,9 +50,6 @@ from asr.model.recurrent import GatedLayer
 DENSE = "torch dense fp32"  # which the others are compared with
 LIBRARIES = (DENSE, "torch dense int8", "onnxruntime dense fp32")
 FEATURES = "features alone"
-
-Batches = Sequence[Sequence[Piece]]
-Transcribe = Callable[[Sequence[Piece]], list[str]]
 
 
 def measure(
@@ -68,35 +67,20 @@ def measure(
         dense, sparse: what the libraries run, and what the runtime runs.
         pieces: samples and rates.
         threads: of every contestant.
-        batch: utterances at a time, in the order of `pieces`.
+        batch: utterances at a time.
         rounds: of all contestants in turn.
     """
-    torch.set_num_threads(threads)
-    pieces = sorted(pieces, key=_seconds)  # little padding, which libraries compute with
-    batches = [pieces[first : first + batch] for first in range(0, len(pieces), batch)]
-    runs: dict[str, Callable[[], Any]] = {
-        name: _over(transcribe, batches)
-        for name, transcribe in contestants(dense, sparse, threads).items()
-    }
     recogniser = Recogniser(folded(sparse, {}))
-    runs[FEATURES] = lambda: [recogniser.features(*piece) for piece in pieces]
-    timed = interleaved(runs, rounds=rounds, processor_time=threads == 1)
-    return {
-        "threads": threads,
-        "batch": batch,
-        "utterances": len(pieces),
-        "audio_seconds": sum(map(_seconds, pieces)),
-        "seconds": {name: timed.seconds[name].tolist() for name in runs},
-    }
-
-
-def _seconds(piece: Piece) -> float:
-    samples, rate = piece
-    return len(samples) / rate
-
-
-def _over(transcribe: Transcribe, batches: Batches) -> Callable[[], list[str]]:
-    return lambda: [text for batch in batches for text in transcribe(batch)]
+    return audio_to_text.measure(
+        {
+            **contestants(dense, sparse, threads),
+            FEATURES: lambda some: [recogniser.features(*piece) for piece in some],
+        },
+        pieces,
+        threads=threads,
+        batch=batch,
+        rounds=rounds,
+    )
 
 
 def contestants(dense: TrainedModel, sparse: TrainedModel, threads: int) -> dict[str, Transcribe]:
@@ -118,7 +102,7 @@ def contestants(dense: TrainedModel, sparse: TrainedModel, threads: int) -> dict
     for what, trained, stored in kinds:
         for weights in stored:
             recogniser = Recogniser(rounded(folded(trained, {}), weights), threads=threads)
-            found[f"ours {what} {weights}"] = _in_runtime(recogniser)
+            found[f"ours {what} {weights}"] = in_runtime(recogniser)
     return found
 
 
@@ -192,13 +176,6 @@ def _in_onnxruntime(trained: TrainedModel, threads: int) -> Transcribe:
             log_probs, frames = torch.from_numpy(found)[:, None], torch.tensor([len(found)])
             texts.append(text_of(trained, decoder.decode_batch(log_probs, frames)[0]))
         return texts
-
-    return transcribe
-
-
-def _in_runtime(recogniser: Recogniser) -> Transcribe:
-    def transcribe(pieces: Sequence[Piece]) -> list[str]:
-        return [recogniser.text(found) for found in recogniser.log_probabilities(pieces)]
 
     return transcribe
 

@@ -1,0 +1,95 @@
+"""Audio to text by the models of several runs in the runtime: which is worth its time.
+
+    python -m asr.inference.benchmark.several_models RUN... --manifest FILE [--json FILE]
+
+All models turn the same utterances into text, in turns, dense ones and sparse ones alike in this
+runtime, so that nothing but the model differs. CPU time for one thread, the wall clock for more.
+With `--json` every round's seconds are kept by run key.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from asr.arguments import count
+from asr.checkpoint import load_trained
+from asr.data.manifest import read_manifest
+from asr.errors import InputError, report_input_errors
+from asr.files import atomic_write
+from asr.inference.benchmark.__main__ import machine
+from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime, measure
+from asr.inference.benchmark.timing import Rounds
+from asr.inference.export import WEIGHTS, rounded
+from asr.inference.folding import folded
+from asr.inference.recogniser import Recogniser
+from asr.inference.source_run import audio, require_writable
+
+
+def contestants(runs: Sequence[str], weights: str, threads: int) -> dict[str, Transcribe]:
+    """Pieces of audio to their texts, by the name of the run's folder.
+
+    Raises:
+        InputError: two runs have one name.
+    """
+    found: dict[str, Transcribe] = {}
+    for run in map(Path, runs):
+        if run.name in found:
+            raise InputError(
+                str(run),
+                expected="runs of different names",
+                got=f"a second {run.name}",
+                remedy="Name each run once.",
+            )
+        model = rounded(folded(load_trained(run), {}), weights)
+        found[run.name] = in_runtime(Recogniser(model, threads=threads))
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m asr.inference.benchmark.several_models",
+        description="Real-time factors of several runs' models in the runtime.",
+    )
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="the first is the reference")
+    parser.add_argument("--manifest", required=True, metavar="FILE", help="speech to transcribe")
+    parser.add_argument("--utterances", type=count, default=64, help="the manifest's first ones")
+    parser.add_argument("--weights", choices=WEIGHTS, default="fp16", help="of all models")
+    parser.add_argument("--threads", type=count, default=1)
+    parser.add_argument("--batch", type=count, default=1, help="utterances at a time")
+    parser.add_argument("--rounds", type=count, default=9)
+    parser.add_argument("--json", metavar="FILE", help="write the rounds to this file")
+    given = parser.parse_args(arguments)
+    here = machine()  # without a kernel there is nothing to measure
+    if given.json:
+        require_writable(given.json)
+    pieces = [audio(one) for one in islice(read_manifest(given.manifest), given.utterances)]
+    measured = measure(
+        contestants(given.runs, given.weights, given.threads),
+        pieces,
+        threads=given.threads,
+        batch=given.batch,
+        rounds=given.rounds,
+    )
+    if given.json:
+        with atomic_write(given.json) as file:
+            json.dump({"machine": here, "weights": given.weights, **measured}, file, indent=1)
+            file.write("\n")
+    rounds = Rounds.of(measured["seconds"])
+    reference = next(iter(rounds.seconds))
+    table = Table("run", "real-time factor", f"x {reference}")
+    for run in rounds.seconds:
+        factor = rounds.median(run) / measured["audio_seconds"]
+        table.add_row(run, f"{factor:.5f}", f"{rounds.ratio(reference, run):.1f}")
+    # Into a file or a pipe there is no width to keep to.
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+if __name__ == "__main__":
+    report_input_errors(main)()
