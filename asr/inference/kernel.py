@@ -13,7 +13,14 @@ from asr.inference.fallback import Numpy
 from asr.inference.feature_settings import FeatureSettings
 from asr.inference.kernel_features import KernelLogEnergies, KernelResampling, transformable
 from asr.inference.layers import CLIP, GATES, ConvolutionWeights, Direction, LogEnergies
-from asr.inference.library import LayerStruct, PackedStruct, address, available, open_library
+from asr.inference.library import (
+    ConvolutionStruct,
+    LayerStruct,
+    PackedStruct,
+    address,
+    available,
+    open_library,
+)
 from asr.inference.packing import Strips, pack_lanes, pack_panel
 from asr.inference.resampling import ResamplingFilters
 
@@ -186,37 +193,33 @@ class _Recurrence:
 
 class _Convolution:
     def __init__(self, library: Any, weights: ConvolutionWeights) -> None:
-        self._library, self._weights = library, weights
+        self._function, self._weights = library.block_sparse_convolve, weights
         matrix = weights.weight.reshape(len(weights.weight), -1)
+        # The addresses hold as long as the arrays are kept.
         self._strips = pack_panel(BlockSparseMatrix.whole(matrix))
-        self._packed = _packed(self._strips)
         self._bias = _with_margin(weights.bias)
+        _, channels, tall, wide = weights.weight.shape
+        self._struct = ConvolutionStruct(
+            panel=_packed(self._strips),
+            bias=address(self._bias),
+            channels=channels,
+            tall=tall,
+            wide=wide,
+            row_stride=weights.stride[0],
+            time_stride=weights.stride[1],
+            clip=CLIP,
+        )
 
     def __call__(self, x: NDArray) -> NDArray[np.float32]:
-        outputs, channels, tall, long = self._weights.weight.shape
+        outputs, channels, _, _ = self._weights.weight.shape
         _require_shape("x", x.shape, (channels, "F", "T"))
-        source = self._weights.phases(x)
+        x, pitch = _with_pitch(x)
         rows, frames = (self._weights.output(x.shape[axis], axis - 1) for axis in (1, 2))
-        _, _, phases, length = source.shape
-        channel, row, tap = np.meshgrid(*map(np.arange, (channels, tall, long)), indexing="ij")
-        offsets = ((channel * source.shape[1] + row) * phases + tap % phases) * length
-        offsets = (offsets + tap // phases).reshape(-1).astype(np.int64)
-        # The last block of a matrix whose columns are no multiple of a block meets zero weights.
-        offsets = np.append(offsets, np.zeros(self._strips.reach - len(offsets), np.int64))
         whole = -(-frames // 32) * 32
         y = np.empty((outputs, rows, whole), np.float32)
         _check(
-            self._library.block_sparse_convolve(
-                ctypes.byref(self._packed),
-                self._bias.ctypes.data,
-                offsets.ctypes.data,
-                source.ctypes.data,
-                self._weights.stride[0] * phases * length,
-                address(y),
-                whole,
-                rows,
-                frames,
-                CLIP,
+            self._function(
+                ctypes.byref(self._struct), address(x), *x.shape[1:], pitch, address(y), whole
             )
         )
         return y[:, :, :frames]
@@ -246,6 +249,16 @@ def _packed(strips: Strips) -> PackedStruct:
         rows=strips.rows,
         reach=strips.reach,
     )
+
+
+def _with_pitch(x: NDArray) -> tuple[NDArray[np.float32], int]:
+    """(C, F, T) in float32 with the distance of its rows; what a convolution left is not copied."""
+    x = np.asarray(x, np.float32)
+    _, rows, frames = x.shape
+    pitch = x.strides[1] // x.itemsize
+    if pitch >= frames and x.strides == (rows * pitch * 4, pitch * 4, 4):
+        return x, pitch
+    return np.ascontiguousarray(x), frames
 
 
 def _with_margin(bias: NDArray) -> NDArray[np.float32]:

@@ -106,29 +106,6 @@ class ConvolutionWeights:
         """Rows (axis 0) or frames (axis 1) that come out of so many."""
         return -(-size // self.stride[axis])
 
-    def phases(self, x: NDArray) -> NDArray[np.float32]:
-        """The padded input, its frames dealt out by the stride: (channels, rows, stride, T').
-
-        Frame t * stride + p of the padded input is at [..., p, t], so that what one tap meets at
-        neighbouring output frames are neighbours. T' ends in a margin of zeros.
-        """
-        channels, rows, frames = x.shape
-        _, _, tall, long = self.weight.shape
-        step, above, before = self.stride[1], tall // 2, long // 2
-        length = -(-self.output(frames, 1) // 32) * 32 + long
-        split = np.empty((channels, rows + tall - 1, step, length), np.float32)
-        split[:, :above] = 0
-        split[:, above + rows :] = 0
-        for phase in range(step):
-            skipped = max(-(-(before - phase) // step), 0)  # frames that are padding
-            own = x[:, :, skipped * step + phase - before :: step]
-            end = skipped + own.shape[2]
-            to = split[:, above : above + rows, phase]
-            to[:, :, :skipped] = 0
-            to[:, :, skipped:end] = own
-            to[:, :, end:] = 0
-        return split
-
 
 class LogEnergies(Protocol):
     """Samples (N,) float32 at the model's rate to normalised log energies (F, frames), float32.

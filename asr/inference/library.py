@@ -41,6 +41,17 @@ class LayerStruct(ctypes.Structure):
     )
 
 
+class ConvolutionStruct(ctypes.Structure):
+    """`Convolution` of core/block_sparse.cpp."""
+
+    _fields_ = (
+        ("panel", PackedStruct),
+        ("bias", c_void_p),
+        *((name, c_int32) for name in ("channels", "tall", "wide", "row_stride", "time_stride")),
+        ("clip", c_float),
+    )
+
+
 class BandsStruct(ctypes.Structure):
     """`Bands` of core/features.cpp."""
 
@@ -86,6 +97,7 @@ def open_library(instruction_set: str) -> Any:
     structs = (
         ("block_sparse_packed_size", PackedStruct),
         ("block_sparse_layer_size", LayerStruct),
+        ("block_sparse_convolution_size", ConvolutionStruct),
         ("features_bands_size", BandsStruct),
     )
     # A function that is not there is an older version's library.
@@ -103,8 +115,8 @@ def open_library(instruction_set: str) -> Any:
         *(pointer, c_int64, pointer, c_int64, c_int64),
     )
     library.block_sparse_convolve.argtypes = (
-        *(POINTER(PackedStruct), pointer, pointer, pointer, c_int64),
-        *(pointer, c_int64, c_int64, c_int64, c_float),
+        *(POINTER(ConvolutionStruct), pointer, c_int64, c_int64, c_int64),
+        *(pointer, c_int64),
     )
     library.block_sparse_recur.argtypes = (
         *(POINTER(LayerStruct), pointer, c_int64, c_int64, pointer, c_int64, c_int64),

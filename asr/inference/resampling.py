@@ -15,7 +15,7 @@ class ResamplingFilters:
     Sample j of row i is filter j on the taps from sample i * original + firsts[j] - width on.
 
     Args:
-        filters: (target, taps) float64, without the zeros around them.
+        filters: (target, taps) float64, without most of the zeros around them.
         firsts: (target,) int64, the first tap of each.
         width: zeros before the first sample.
     """
@@ -33,6 +33,7 @@ class ResamplingFilters:
         used = filters != 0
         firsts = used.argmax(1)
         taps = int((filters.shape[1] - used[:, ::-1].argmax(1) - firsts).max())
+        taps = min(-(-taps // 8) * 8, filters.shape[1])  # whole registers
         firsts = np.minimum(firsts, filters.shape[1] - taps)
         short = np.take_along_axis(filters, firsts[:, None] + np.arange(taps), 1)
         return cls(original, target, width, short.astype(np.float64), firsts)

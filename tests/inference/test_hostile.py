@@ -130,8 +130,8 @@ warnings.simplefilter("ignore")
 from tests.inference.test_hostile import run_tampered
 assert library.available(), "no sanitised kernel"
 print(*run_tampered(500, 1), *run_tampered(500, 2, directions="one", lookahead=3))
-tests = ["test_features.py", "test_recurrence.py", "test_model_file.py", "test_export.py"]
-tests = [f"tests/inference/{name}" for name in tests]
+names = ["convolution", "features", "recurrence", "model_file", "export"]
+tests = [f"tests/inference/test_{name}.py" for name in names]
 chosen = "not numpy and not no_torch"
 sys.exit(pytest.main(["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-k", chosen, *tests]))
 """

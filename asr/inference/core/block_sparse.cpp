@@ -106,6 +106,15 @@ struct Layer {
   int32_t cell, gates, hidden, inputs;
 };
 
+// Its matrix has a column for each channel, row and tap of the kernel. The input is padded by half
+// of the kernel, whose sizes are odd.
+struct Convolution {
+  Packed panel;
+  const float* bias;  // (rows of the matrix) and a margin
+  int32_t channels, tall, wide, row_stride, time_stride;
+  float clip;  // what comes out is within 0 and this
+};
+
 }  // extern "C"
 
 namespace {
@@ -351,30 +360,35 @@ struct Table {
   inline Walk from(const float* x, int64_t column) const { return {x, offsets + column}; }
 };
 
-template <int MR, int N, int NV, class Address>
+// Strips are MR rows high, of which R at a time have their sums in registers.
+template <int MR, int R, int N, int NV, class Address>
 void panel_columns(const Packed& m, const float* bias, Address address, const float* x, float* y,
                    int64_t pitch) {
-  const float* w = static_cast<const float*>(m.weights);
+  const float* strip = static_cast<const float*>(m.weights);
   for (int s = 0; s < m.strips; ++s) {
-    const int row = m.first_row[s];
-    Vec<N> sums[MR][NV];
-    for (int r = 0; r < MR; ++r)
-      for (int v = 0; v < NV; ++v) sums[r][v] = all<N>(bias ? bias[row + r] : 0.0f);
-    for (int b = m.starts[s]; b < m.starts[s + 1]; ++b) {
-      auto walk = address.from(x, m.columns[b]);
-      for (int c = 0; c < m.tiles; ++c, w += MR) {
-        const float* from = walk.next();
-        Vec<N> xs[NV];
-        for (int v = 0; v < NV; ++v) xs[v] = load<N>(from + v * N);
+    for (int part = 0; part < MR; part += R) {
+      const float* w = strip + part;
+      const int row = m.first_row[s] + part;
+      Vec<N> sums[R][NV];
+      for (int r = 0; r < R; ++r)
+        for (int v = 0; v < NV; ++v) sums[r][v] = all<N>(bias ? bias[row + r] : 0.0f);
+      for (int b = m.starts[s]; b < m.starts[s + 1]; ++b) {
+        auto walk = address.from(x, m.columns[b]);
+        for (int c = 0; c < m.tiles; ++c, w += MR) {
+          const float* from = walk.next();
+          Vec<N> xs[NV];
+          for (int v = 0; v < NV; ++v) xs[v] = load<N>(from + v * N);
 #pragma GCC unroll 8
-        for (int r = 0; r < MR; ++r) {
-          const Vec<N> weight = all_of<N>(w + r);
-          for (int v = 0; v < NV; ++v) sums[r][v] += weight * xs[v];
+          for (int r = 0; r < R; ++r) {
+            const Vec<N> weight = all_of<N>(w + r);
+            for (int v = 0; v < NV; ++v) sums[r][v] += weight * xs[v];
+          }
         }
       }
+      for (int r = 0; r < R; ++r)
+        for (int v = 0; v < NV; ++v) store<N>(y + (row + r) * pitch + v * N, sums[r][v]);
     }
-    for (int r = 0; r < MR; ++r)
-      for (int v = 0; v < NV; ++v) store<N>(y + (row + r) * pitch + v * N, sums[r][v]);
+    strip += int64_t(m.starts[s + 1] - m.starts[s]) * m.tiles * MR;
   }
 }
 
@@ -383,15 +397,16 @@ void panel_by_width(const Packed& m, const float* bias, Address address, const f
                     int64_t pitch, int columns) {
   constexpr int N = kLanes;
 #if defined(__AVX512F__)
-  if (columns == 32) return panel_columns<MR, N, 2>(m, bias, address, x, y, pitch);
-  if (columns == 16) return panel_columns<MR, N, 1>(m, bias, address, x, y, pitch);
-  return panel_columns<MR, 8, 1>(m, bias, address, x, y, pitch);
+  if (columns == 32) return panel_columns<MR, MR, N, 2>(m, bias, address, x, y, pitch);
+  if (columns == 16) return panel_columns<MR, MR, N, 1>(m, bias, address, x, y, pitch);
+  return panel_columns<MR, MR, 8, 1>(m, bias, address, x, y, pitch);
 #else
-  constexpr int NV = MR == 8 ? 1 : 2;  // 16 registers
+  // 16 registers: 4 x 2 sums are read for with 6 loads, 8 x 1 with 9.
+  constexpr int R = std::min(MR, 4);
   int c = 0;
-  for (; c + N * NV <= columns; c += N * NV)
-    panel_columns<MR, N, NV>(m, bias, address, x + c, y + c, pitch);
-  for (; c < columns; c += N) panel_columns<MR, N, 1>(m, bias, address, x + c, y + c, pitch);
+  for (; c + N * 2 <= columns; c += N * 2)
+    panel_columns<MR, R, N, 2>(m, bias, address, x + c, y + c, pitch);
+  for (; c < columns; c += N) panel_columns<MR, MR, N, 1>(m, bias, address, x + c, y + c, pitch);
 #endif
 }
 
@@ -413,6 +428,30 @@ inline int columns_for(int vectors) {
 }
 
 // ---- Transposition ------------------------------------------------------------------------------
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// (8, 8) likewise.
+inline void transpose8(const float* from, int64_t pitch, float* const* to, int64_t at) {
+  __m256 r[8], t[8];
+  for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(from + i * pitch);
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+    r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+  // r[4 g + c], half q: rows 4 g .. 4 g + 3 of column 4 q + c.
+  for (int c = 0; c < 4; ++c) {
+    if (to[c]) _mm256_storeu_ps(to[c] + at, _mm256_permute2f128_ps(r[c], r[4 + c], 0x20));
+    if (to[4 + c])
+      _mm256_storeu_ps(to[4 + c] + at, _mm256_permute2f128_ps(r[c], r[4 + c], 0x31));
+  }
+}
+#endif
 
 // (16, 16) from rows `pitch` apart to the 16 rows of `to`; a null row is dropped.
 inline void transpose16(const float* from, int64_t pitch, float* const* to, int64_t at) {
@@ -445,6 +484,9 @@ inline void transpose16(const float* from, int64_t pitch, float* const* to, int6
     if (to[12 + c])
       _mm512_storeu_ps(to[12 + c] + at, _mm512_shuffle_f32x4(high01, high23, 0xdd));
   }
+#elif defined(__AVX2__)
+  for (int c = 0; c < 16; c += 8)
+    for (int i = 0; i < 16; i += 8) transpose8(from + i * pitch + c, pitch, to + c, at + i);
 #else
   for (int c = 0; c < 16; ++c)
     if (to[c])
@@ -485,6 +527,30 @@ void gather(const float* const* from, int count, int size, float* panel) {
         to[i] = i < some ? panel + int64_t(k + i) * kColumns + first : nullptr;
       transpose16(rows[0], 16, to, 0);
     }
+  }
+}
+
+// ---- Convolution --------------------------------------------------------------------------------
+
+inline int64_t up(int64_t size, int64_t by) { return (size + by - 1) / by; }
+
+// Frames with `before` zeros before them and zeros behind them, every `stride`-th to its phase:
+// padded frame t * stride + p to to[p * length + t]. No frames: zeros.
+void deal(const float* from, int64_t frames, int64_t before, int64_t stride, int64_t length,
+          float* to) {
+  if (!from) return void(std::fill_n(to, stride * length, 0.0f));
+  for (int64_t phase = 0; phase < stride; ++phase, to += length) {
+    const int64_t first = up(before - phase, stride);  // that is a frame
+    const int64_t end = std::max(up(frames + before - phase, stride), first);
+    std::fill_n(to, first, 0.0f);
+    const float* own = from + first * stride + phase - before;
+    if (stride == 1)
+      std::copy_n(own, end - first, to + first);
+    else if (stride == 2)
+      for (int64_t t = first; t < end; ++t) to[t] = own[2 * (t - first)];
+    else
+      for (int64_t t = first; t < end; ++t) to[t] = own[stride * (t - first)];
+    std::fill_n(to + end, length - end, 0.0f);
   }
 }
 
@@ -919,6 +985,7 @@ int32_t block_sparse_lanes() { return kLanes; }
 // Sizes of the structures, which the caller compares with its own.
 int32_t block_sparse_packed_size() { return sizeof(Packed); }
 int32_t block_sparse_layer_size() { return sizeof(Layer); }
+int32_t block_sparse_convolution_size() { return sizeof(Convolution); }
 
 // y (count, y_pitch) = x (count, x_pitch) W' + bias. 0, or 1 without memory.
 int32_t block_sparse_multiply(const Packed* panel, const Packed* lanes, const float* bias,
@@ -953,24 +1020,39 @@ int32_t block_sparse_multiply(const Packed* panel, const Packed* lanes, const fl
   return 1;
 }
 
-// Output (channels, rows, y_pitch) of a convolution whose input was padded and cut by the caller:
-// the weight of matrix column k meets x + offsets[k], `row_step` floats on for each output row.
-// Whole panels of 32 times are read and written.
-int32_t block_sparse_convolve(const Packed* panel, const float* bias, const int64_t* offsets,
-                              const float* x, int64_t row_step, float* y, int64_t y_pitch,
-                              int64_t rows, int64_t times, float clip) try {
-  const int channels = panel->rows;
-  Buffer out(size_t(channels + 16) * kColumns);
-  for (int64_t row = 0; row < rows; ++row)
+// x (channels, rows, x_pitch), of which `frames` are read, to y (outputs, rows', y_pitch), of
+// which whole panels of 32 frames are written.
+int32_t block_sparse_convolve(const Convolution* given, const float* x, int64_t rows,
+                              int64_t frames, int64_t x_pitch, float* y, int64_t y_pitch) try {
+  const Convolution& by = *given;
+  const int64_t y_rows = up(rows, by.row_stride), times = up(frames, by.time_stride);
+  // The frames of a row, padded and dealt out by the stride: what one tap meets at neighbouring
+  // output frames are neighbours. The last panel reads beyond them.
+  const int64_t length = up(times, kColumns) * kColumns + by.wide;
+  const int64_t row_size = by.time_stride * length;
+  std::vector<int64_t> offsets(by.panel.reach);  // columns beyond the kernel have zero weights
+  for (int64_t row = 0, k = 0; row < int64_t(by.channels) * by.tall; ++row)
+    for (int tap = 0; tap < by.wide; ++tap)
+      offsets[k++] = row * row_size + tap % by.time_stride * length + tap / by.time_stride;
+  Buffer dealt(size_t(by.channels) * by.tall * row_size);
+  Buffer out(size_t(by.panel.rows + 16) * kColumns);
+  for (int64_t y_row = 0; y_row < y_rows; ++y_row) {
+    for (int64_t i = 0; i < int64_t(by.channels) * by.tall; ++i) {
+      const int64_t row = y_row * by.row_stride + i % by.tall - by.tall / 2;
+      const bool inside = row >= 0 && row < rows;
+      const float* from = inside ? x + (i / by.tall * rows + row) * x_pitch : nullptr;
+      deal(from, frames, by.wide / 2, by.time_stride, length, dealt.data() + i * row_size);
+    }
     for (int64_t t = 0; t < times; t += kColumns) {
-      multiply_panel(*panel, bias, Table{offsets}, x + row * row_step + t, out.data(), kColumns,
-                     kColumns);
-      for (int c = 0; c < channels; ++c) {
-        float* to = y + (c * rows + row) * y_pitch + t;
+      multiply_panel(by.panel, by.bias, Table{offsets.data()}, dealt.data() + t, out.data(),
+                     kColumns, kColumns);
+      for (int c = 0; c < by.panel.rows; ++c) {
+        float* to = y + (c * y_rows + y_row) * y_pitch + t;
         for (int j = 0; j < kColumns; ++j)
-          to[j] = std::min(std::max(out[size_t(c) * kColumns + j], 0.0f), clip);
+          to[j] = std::min(std::max(out[size_t(c) * kColumns + j], 0.0f), by.clip);
       }
     }
+  }
   return 0;
 } catch (...) {  // nothing may leave through a C interface
   return 1;
