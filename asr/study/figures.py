@@ -1,6 +1,6 @@
 """Pictures of the study, each of one kind of comparison."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -77,19 +77,27 @@ def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], axis: str
 
 
 def over_size(
-    series: Mapping[str, Sequence[tuple[float, Interval, str]]], across: str, up: str
+    series: Mapping[str, Sequence[tuple[float, Interval, str]]],
+    across: str,
+    up: str,
+    *,
+    apart: Collection[str] = (),
 ) -> Figure:
-    """Error rates over sizes: one line a series of (size, rate, what it is), sizes by logarithm."""
+    """Error rates over sizes: a colour a series of (size, rate, what it is), sizes by logarithm.
+
+    The points of a series are joined by a line, but for those of the series `apart`.
+    """
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     colours = [_DENSE, _SPARSE, "#c4581a", "#7a9a3b"]
+    assert len(series) <= len(colours)
     for (name, points), colour in zip(series.items(), colours, strict=False):
         if not points:
             continue
         ordered = sorted(points, key=lambda point: point[0])
         axes.plot(
             [size for size, _, _ in ordered], [100 * rate.estimate for _, rate, _ in ordered],
-            "o-", color=colour, label=name, linewidth=1.2,
+            "o" if name in apart else "o-", color=colour, label=name, linewidth=1.2,
         )  # fmt: skip
         for size, rate, what in ordered:
             axes.plot([size, size], [100 * rate.low, 100 * rate.high], color=colour, linewidth=0.8)

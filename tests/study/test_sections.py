@@ -327,7 +327,7 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
     # 90 % in 16x16 errs 40 times, the smallest dense model 39 times, in half of the time.
     assert text.startswith(
         "**No other model is both faster and lower in CER than**: 26 units, dense; "
-        "256 units, 90 % zeros in 4x4; 256 units, dense. (a processor (avx2), threads: 1, "
+        "256 units, 90 % zeros in 4x4; 256 units, dense (by the "
     )
     assert cells(text, "256 units, 90 % zeros |")[3:] == ["0.50000", "4.0x (4.0 to 4.0)"]
     del content["seconds"]["dense-1"]
