@@ -253,10 +253,11 @@ def _packed(strips: Strips) -> PackedStruct:
 
 def _with_pitch(x: NDArray) -> tuple[NDArray[np.float32], int]:
     """(C, F, T) in float32 with the distance of its rows; what a convolution left is not copied."""
-    x = np.asarray(x, np.float32)
+    x = np.require(x, np.float32, ["ALIGNED"])
     _, rows, frames = x.shape
-    pitch = x.strides[1] // x.itemsize
-    if pitch >= frames and x.strides == (rows * pitch * 4, pitch * 4, 4):
+    size = x.itemsize
+    pitch = x.strides[1] // size
+    if pitch >= frames and x.strides == (rows * pitch * size, pitch * size, size):
         return x, pitch
     return np.ascontiguousarray(x), frames
 

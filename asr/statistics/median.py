@@ -21,7 +21,7 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> Interval:
         raise ValueError("a median of nothing was asked for: give at least one value")
     ordered, n = sorted(values), len(values)
     median = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
-    k = 0  # at most so many values are beyond an end, by chance, in 1 - level of all cases
+    k = 0  # the largest rank below which the true median lies in (1 - level) / 2 of all cases
     while 2 * sum(comb(n, i) for i in range(k + 1)) <= (1 - level) * 2**n:
         k += 1
     low, high = (ordered[k - 1], ordered[n - k]) if k else (nan, nan)

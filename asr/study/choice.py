@@ -1,9 +1,7 @@
 """Question 6: which model is worth its time, dense and sparse ones in the same runtime."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from asr.errors import InputError
@@ -11,20 +9,22 @@ from asr.inference.benchmark.timing import Rounds
 from asr.statistics.bootstrap import Interval
 from asr.statistics.median import median_interval
 from asr.study import figures
+from asr.study.measured import faster, not_measured, of_rounds, read_measured
 from asr.study.plan import BLOCK, EXPERIMENT, REAL, Grid, grid, is_standard
 from asr.study.section import (
     Material,
     Section,
+    compare_settings,
     nothing_yet,
     percent,
     picture,
     table,
-    times,
     units_and_zeros,
 )
 from asr.study.setting import Setting
 
 MEASURED = "models.json"  # of asr.inference.benchmark.several_models, beside the kept runs
+_PROGRAM = "asr.inference.benchmark.several_models"
 _PICTURE = "choice.png"
 _OTHERS = "sparse in other blocks"
 
@@ -50,38 +50,25 @@ class _Timed:
             return "dense"
         return f"sparse in {BLOCK}" if self.setting.block == BLOCK else _OTHERS
 
-    def beats(self, other: "_Timed") -> bool:
-        """Whether it is faster and errs less."""
-        return self.seconds < other.seconds and self.setting.cer < other.setting.cer
-
 
 def section(material: Material) -> Section:
-    """Error rates over real-time factors, and which models no other beats in both."""
+    """Error rates over real-time factors, and which models another is shown to beat in both."""
     path = material.folder / MEASURED
     found = grid(material.settings, REAL, EXPERIMENT)
-    if found is None or not path.is_file():
-        return nothing_yet(
-            "measured model",
-            f"python -m asr.inference.benchmark.several_models RUN... --json {path}",
+    if found is None:
+        return nothing_yet("dense model", "python train.py +experiment=study")
+    if not path.is_file():
+        return not_measured(
+            "model's time", f"python -m {_PROGRAM} RUN... --manifest MANIFEST --json {path}"
         )
-    try:
-        measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        rounds = Rounds.of(measured["seconds"])
-        timed = _timed(found, rounds, float(measured["audio_seconds"]))
-        count = len(next(iter(rounds.seconds.values())))
-        how = (
-            "{cpu} ({kernel})".format(**measured["machine"])
-            + f", threads: {measured['threads']}, utterances at a time: {measured['batch']}, "
-            f"weights: {measured['weights']}, rounds: {count}"
-        )
-    except (ValueError, KeyError, TypeError, StopIteration) as error:
-        raise InputError(
-            str(path),
-            expected="what asr.inference.benchmark.several_models wrote",
-            got=f"{type(error).__name__}: {error}",
-            remedy="Measure again.",
-        ) from error
-    reference = _reference(timed, found, path)
+    return read_measured(path, _PROGRAM, lambda measured: _section(found, measured))
+
+
+def _section(found: Grid, measured: dict[str, Any]) -> Section:
+    rounds = Rounds.of(measured["seconds"])
+    timed = _timed(found, rounds, float(measured["audio_seconds"]))
+    reference = next(one for one in timed if one.setting is found.reference)
+    where = "{cpu} ({kernel})".format(**measured["machine"])
     points: dict[str, list[tuple[float, Interval, str]]] = {
         kind: [] for kind in ("dense", f"sparse in {BLOCK}", _OTHERS)
     }
@@ -90,56 +77,87 @@ def section(material: Material) -> Section:
     figure = figures.over_size(
         points, "real-time factor, audio to text", "CER, %, test split", apart=[_OTHERS]
     )
-    unbeaten = [one.name for one in timed if not any(other.beats(one) for other in timed)]
-    head = [
-        "model",
-        "weights not zero",
-        "CER %",
-        "real-time factor",
-        "times as fast as the reference",
-    ]
+    head = ["model", "weights not zero", "CER %", "real-time factor"]
     return Section(
-        f"**No other model is both faster and lower in CER than**: {'; '.join(unbeaten)} (by the "
-        f"rates and medians alone: see their intervals). On {how}; the reference is "
-        f"{reference.name}.\n\n"
-        + table(head, [_row(one, reference, rounds) for one in timed])
+        f"{_beaten(timed, rounds)}\n\nOn {where}; threads: {measured['threads']}, utterances at a "
+        f"time: {measured['batch']}, weights: {measured['weights']}. {of_rounds(rounds)}"
+        f"{_untimed(found, timed)}\n\n"
+        + table(
+            [*head, f"times as fast as {reference.name}"],
+            [_row(one, reference, rounds) for one in timed],
+        )
         + "\n"
         + picture(_PICTURE, "CER over the real-time factor"),
         {_PICTURE: figure},
     )
 
 
+def _usual(found: Grid) -> list[Setting]:
+    return [*found.dense, *filter(is_standard, found.sparse)]
+
+
 def _timed(found: Grid, rounds: Rounds, audio_seconds: float) -> list[_Timed]:
-    """The settings of which a run was measured, fastest first; methods that are odd left out."""
+    """The measured settings, fastest first.
+
+    Raises:
+        InputError: a run is of no usual setting, two are of one, or none is the reference's.
+    """
     timed = [
         _Timed(run.folder.name, one, rounds.median(run.folder.name) / audio_seconds)
-        for one in [*found.dense, *filter(is_standard, found.sparse)]
+        for one in _usual(found)
         for run in one.runs
         if run.folder.name in rounds.seconds
     ]
+    settings = [one.setting for one in timed]
+    if found.reference not in settings or not (
+        len(set(settings)) == len(timed) == len(rounds.seconds)
+    ):
+        raise InputError(
+            MEASURED,
+            expected=f"a run of {found.reference.system.name}, and at most one of other settings",
+            got=", ".join(rounds.seconds),
+            remedy="Measure again, of these runs: "
+            + " ".join(one.runs[0].folder.name for one in _usual(found)),
+        )
     return sorted(timed, key=lambda one: one.seconds)
 
 
-def _reference(timed: Sequence[_Timed], found: Grid, path: Path) -> _Timed:
+def _beaten(timed: Sequence[_Timed], rounds: Rounds) -> str:
+    """The models that a faster one errs less than, each with the first such one."""
+    said = []
     for one in timed:
-        if one.setting is found.reference:
-            return one
-    raise InputError(
-        str(path),
-        expected=f"a run of {found.reference.system.name} among those measured",
-        got=", ".join(one.name for one in timed) or "none of the grid's",
-        remedy="Measure again, with a dense run of the reference's width.",
+        better = [other for other in timed if _beats(other, one, rounds)]
+        if better:
+            best = min(better, key=lambda other: other.setting.cer)
+            said.append(f"{one.name} (by {best.name})")
+    if not said:
+        return "**No model is shown to be beaten by another in both time and CER.**"
+    return (
+        f"**Shown to be beaten by another in both time and CER**: {'; '.join(said)}. Among the "
+        "others more time buys fewer errors, or the intervals do not tell them apart. Pairs are "
+        "not adjusted for their number."
     )
 
 
+def _untimed(found: Grid, timed: Sequence[_Timed]) -> str:
+    known = {one.setting for one in timed}
+    left = [f"{units_and_zeros(one)}, {one.block}" for one in _usual(found) if one not in known]
+    return f" Not timed: {'; '.join(left)}." if left else ""
+
+
+def _beats(one: _Timed, other: _Timed, rounds: Rounds) -> bool:
+    """Whether the whole interval of both differences is on its side."""
+    if one is other:
+        return False
+    sooner = median_interval(rounds.ratios(other.run, one.run).tolist())
+    return sooner.low > 1 and compare_settings(one.setting, other.setting).relative.low > 0
+
+
 def _row(one: _Timed, reference: _Timed, rounds: Rounds) -> list[str]:
-    faster = "1x"
-    if one is not reference:
-        faster = times(median_interval(rounds.ratios(reference.run, one.run).tolist()))
     return [
         one.name,
         f"{one.setting.nonzero:,}",
         percent(one.setting.cer_interval),
         f"{one.seconds:.5f}",
-        faster,
+        "1x" if one is reference else faster(rounds, reference.run, one.run),
     ]

@@ -1,14 +1,12 @@
 """Question 6: what sparsity buys, in bytes and in time."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asr.errors import InputError
 from asr.inference.benchmark.timing import Rounds
-from asr.statistics.median import median_interval
 from asr.study import figures
+from asr.study.measured import faster, not_measured, of_rounds, read_measured
 from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid, is_standard
 from asr.study.section import (
     Material,
@@ -17,7 +15,6 @@ from asr.study.section import (
     nothing_yet,
     picture,
     table,
-    times,
     units_and_zeros,
 )
 from asr.study.setting import Setting
@@ -25,6 +22,7 @@ from asr.study.setting import Setting
 _SIZES, _SPEED = "sizes.png", "speed.png"
 SPEED = "speed.json"  # of asr.inference.benchmark.trained_model, beside the kept runs
 _KINDS = ("fp32", "fp16", "int8")
+_SPARSE, _OWN = "ours sparse fp16", "ours dense fp16"  # contestants
 
 
 def sizes(material: Material) -> Section:
@@ -57,11 +55,15 @@ def sizes(material: Material) -> Section:
 
 def _sentence(shown: list[Setting]) -> str:
     at = [one for one in shown if one.is_at(SPARSITY)] or shown
-    shares = between([100 * _share(one) for one in at], "{:.1f}")
-    files = between([_smaller(one) for one in at], "1/{:.1f}")
+    said = []
+    for block in dict.fromkeys(one.block for one in at):
+        alike = [one for one in at if one.block == block]
+        share = between([100 * _share(one) for one in alike], "{:.1f}")
+        said.append(f"{block} {share} % and {between(map(_smaller, alike), '1/{:.1f}')}")
     return (
-        f"At {100 * at[0].sparsity:.0f} %, recurrent matrices in fp32 take {shares} % of their "
-        f"dense bytes, indices included, and whole models in fp16 {files} of the dense fp32 file."
+        f"At {100 * at[0].sparsity:.0f} %, what recurrent matrices in fp32 take of their dense "
+        "bytes, indices included, and whole models in fp16 of the dense fp32 file: "
+        f"{'; '.join(said)}."
     )
 
 
@@ -91,34 +93,31 @@ def speed(material: Material) -> Section:
     """Real-time factors as measured once by the benchmark."""
     path = material.folder / SPEED
     if not path.is_file():
-        return nothing_yet(
-            "measured speed",
+        return not_measured(
+            "speed",
             "python -m asr.inference.benchmark.trained_model SPARSE_RUN --dense DENSE_RUN "
             f"--manifest MANIFEST --json {path}",
         )
-    try:
-        measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        timed = [_Timed.of(row, measured["libraries"]) for row in measured["rows"]]
-        rows = [cells for one in timed for cells in one.cells(measured["cer"])]
-        runs = " and ".join(f"{one['run_key']} ({one['what']})" for one in measured["runs"])
-        where = "{cpu} ({kernel})".format(**measured["machine"])
-        said = f"Runs {runs}, on {where}; {_fastest(timed)}"
-        figure = figures.bars(
-            [f"{one.threads} thread(s), {one.batch} at a time" for one in timed],
-            {each: [one.real_time_factor(each) for one in timed] for each in timed[0].contestants},
-            "real-time factor, audio to text",
-        )
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise InputError(
-            str(path),
-            expected="rows of asr.inference.benchmark.trained_model",
-            got=f"{type(error).__name__}: {error}",
-            remedy="Measure again.",
-        ) from error
+    return read_measured(path, "asr.inference.benchmark.trained_model", _speed)
+
+
+def _speed(measured: dict[str, Any]) -> Section:
+    timed = [_Timed.of(row, measured["libraries"]) for row in measured["rows"]]
+    rows = [cells for one in timed for cells in one.cells(measured["cer"])]
+    runs = " and ".join(f"{one['run_key']} ({one['what']})" for one in measured["runs"])
+    where = "{cpu} ({kernel})".format(**measured["machine"])
+    figure = figures.bars(
+        [f"{one.threads} thread(s), {one.batch} at a time" for one in timed],
+        {each: [one.real_time_factor(each) for one in timed] for each in timed[0].contestants},
+        "real-time factor, audio to text",
+    )
     head = ["threads", "at a time", "contestant", "CER % of these", "real-time factor"]
     head += [f"{measured['libraries'][0]} / this", "fastest dense library / this"]
+    head += [f"{_OWN} / this"]
     return Section(
-        f"{said}\n\n{table(head, rows)}\n" + picture(_SPEED, "real-time factors"), {_SPEED: figure}
+        f"Runs {runs}, on {where}; {_fastest(timed)}\n\n{table(head, rows)}\n"
+        + picture(_SPEED, "real-time factors"),
+        {_SPEED: figure},
     )
 
 
@@ -141,10 +140,9 @@ class _Timed:
     def contestants(self) -> list[str]:
         return list(self.rounds.seconds)
 
-    @property
-    def fastest(self) -> str:
-        """The library that took the least time."""
-        return self.rounds.fastest(self.libraries)
+    def fastest(self, contestant: str) -> str:
+        """The library that comes closest."""
+        return self.rounds.closest(self.libraries, contestant)
 
     def real_time_factor(self, contestant: str) -> float:
         return self.rounds.median(contestant) / self.audio_seconds
@@ -157,27 +155,27 @@ class _Timed:
                 each,
                 f"{100 * cer[each]:.1f}" if each in cer else "",
                 f"{self.real_time_factor(each):.5f}",
-                *(self._times(other, each) for other in (self.libraries[0], self.fastest)),
+                *(
+                    self._times(other, each)
+                    for other in (self.libraries[0], self.fastest(each), _OWN)
+                ),
             ]
             for each in self.contestants
         ]
 
     def _times(self, other: str, contestant: str) -> str:
-        """How many times as fast as another, with the interval of the rounds' median."""
-        if other == contestant:
-            return "1x"
-        return times(median_interval(self.rounds.ratios(other, contestant).tolist()))
+        return "1x" if other == contestant else faster(self.rounds, other, contestant)
 
 
 def _fastest(timed: Sequence[_Timed]) -> str:
     """How many times faster in fp16 than torch, than libraries, than the same runtime dense."""
-    sparse, dense = "ours sparse fp16", "ours dense fp16"
-    torch = between([one.rounds.ratio(one.libraries[0], sparse) for one in timed], "{:.1f}")
-    libraries = between([one.rounds.ratio(one.fastest, sparse) for one in timed], "{:.1f}")
-    own = between([one.rounds.ratio(dense, sparse) for one in timed], "{:.1f}")
+    torch = between([one.rounds.ratio(one.libraries[0], _SPARSE) for one in timed], "{:.1f}")
+    libraries = between(
+        [one.rounds.ratio(one.fastest(_SPARSE), _SPARSE) for one in timed], "{:.1f}"
+    )
+    own = between([one.rounds.ratio(_OWN, _SPARSE) for one in timed], "{:.1f}")
     return (
-        f"over the rows below, {sparse} is {torch} times as fast as torch, {libraries} times as "
-        f"the fastest dense library, and {own} times as {dense}: only the last is sparsity's "
-        f"doing alone. Medians of {len(timed[0].rounds.seconds[sparse])} rounds, with intervals "
-        "by order statistics, which know of these minutes on this machine only."
+        f"over the rows below, {_SPARSE} is {torch} times as fast as torch, {libraries} times as "
+        f"the fastest dense library, and {own} times as {_OWN}: only the last is sparsity's "
+        f"doing alone. {of_rounds(timed[0].rounds)}"
     )

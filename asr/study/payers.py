@@ -67,9 +67,12 @@ def _who(groups: dict[str, list[Subgroup]], overall: dict[str, float]) -> str:
         for part in parts
         if part.name not in _NO_GROUPS and part.utterances >= FEW and part.rate_a > NEARLY_ALL
     ]
-    text = "No group's loss can be told from that of all."
+    text = "No group's interval lies above the difference of the whole test split."
     if said:
-        text = f"More than the whole test split lose: {'; '.join(said)}."
+        text = (
+            f"The interval lies above the difference of the whole test split for: "
+            f"{'; '.join(said)}."
+        )
     if full:
         text += f" Little was left to lose where the dense model errs already: {', '.join(full)}."
     return (

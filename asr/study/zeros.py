@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -10,99 +11,129 @@ from asr.study import figures
 from asr.study.kept import MatrixZeros
 from asr.study.method import name
 from asr.study.plan import CHEAP, EXPERIMENT, METHODS, REAL, SPARSITY, grid
-from asr.study.section import Material, Section, nothing_yet, picture, table
+from asr.study.section import Material, Section, nothing_yet, picture, seeds_of, table
 from asr.study.setting import Setting
 
 _PICTURE = "zeros.png"
 _MATRIX = re.compile(r"(layer \d+)(?: (\w+))?, (\w+)$")
-EVEN = 0.02  # shares this close are equal: a block is one of dozens
+_SPEECH: Final = {(REAL, EXPERIMENT): "real", (CHEAP, METHODS): "synthetic"}
+_FIXED = ("gradual_block", "gradual_regrow")  # the same share of each part that is pruned apart
 
 
-@dataclass(frozen=True)
-class Shares:
-    """Of one setting, the shares of zeros in parts of its recurrent layers, all seeds together."""
+@dataclass(frozen=True, eq=False)
+class _Shares:
+    """Of one setting, the shares of zeros in its recurrent layers, all seeds together.
+
+    Args:
+        setting: its runs.
+        speech: real or synthetic.
+        splits: the share of each part, of all that the layers, the directions, the two kinds of
+            matrix or the gates divide the weights into; a split of one part is left out.
+    """
 
     setting: Setting
     speech: str
-    share: dict[str, float]  # by layer, direction, matrix and gate
-    empty_rows: int  # outputs that no input reaches, of all matrices and gates; mean of the seeds
+    splits: list[dict[str, float]]
 
     @property
-    def even(self) -> bool:
-        """Whether every part is as sparse as the others."""
-        return max(self.share.values()) - min(self.share.values()) < EVEN
+    def what(self) -> str:
+        """The method, its block where that is in question, and the speech."""
+        return f"{name(self.setting)}, {self.setting.block}, {self.speech} speech"
+
+    @property
+    def free(self) -> bool:
+        """Whether the method chooses where its zeros go."""
+        together = self.setting.pruning["select"]["gates"] == "together"
+        return together or self.setting.method not in _FIXED
+
+    @property
+    def share(self) -> dict[str, float]:
+        """Of each part of every split."""
+        return {part: share for split in self.splits for part, share in split.items()}
+
+    @property
+    def empty(self) -> str:
+        """Rows of the gates' matrices without a weight, of how many; mean of the seeds."""
+        parts = [part for run in self.setting.runs for part in run.weights.zeros]
+        seeds = len(self.setting.runs)
+        rows = self.setting.hidden * len(parts) // seeds
+        return f"{round(sum(part.dead_rows for part in parts) / seeds):,} of {rows:,}"
 
 
 def section(material: Material) -> Section:
     """Zeros by layer, direction, matrix and gate, of every method at 90 %."""
     found = [
-        _shares(one, speech)
-        for corpus, experiment, speech in (
-            (REAL, EXPERIMENT, "real"),
-            (CHEAP, METHODS, "synthetic"),
-        )
+        _Shares(one, speech, _splits(one))
+        for (corpus, experiment), speech in _SPEECH.items()
         if (its := grid(material.settings, corpus, experiment))
         for one in its.equal_width
         if one.is_at(SPARSITY)
     ]
     if not found:
         return nothing_yet("90 % sparse model", "python train.py -m +experiment=study_width")
-    free = [one for one in found if not one.even]
-    even = dict.fromkeys(name(one.setting) for one in found if one.even)
-    text = f"As sparse in every part, as was asked: {'; '.join(even)}.\n" if even else ""
+    free, fixed = [one for one in found if one.free], [one for one in found if not one.free]
+    text = ""
+    if fixed:
+        rows = "; ".join(f"{one.what} ({one.empty})" for one in fixed)
+        text = f"All gates of all matrices alike, as was asked; rows without a weight: {rows}.\n"
     if not free:
         return Section(text, {})
     parts = list(dict.fromkeys(part for one in free for part in one.share))
-    heads = ["method", "speech", *parts, "rows without a weight"]
     values = np.array([[one.share.get(part, np.nan) for part in parts] for one in free])
-    names = [f"{name(one.setting)}, {one.speech}" for one in free]
-    figure = figures.shares(names, [part.replace(" ", "\n") for part in parts], values)
+    figure = figures.shares(
+        [one.what for one in free], [part.replace(" ", "\n") for part in parts], values
+    )
+    heads = ["method, block, speech", *parts, "rows without a weight"]
     return Section(
-        f"Where the method is free to choose; each layer, both directions, both kinds of matrix "
-        f"and all gates are the recurrent layers' whole weights, divided differently.\n\n"
-        f"{_most(free)}\nZeros in percent.\n\n"
+        f"Zeros where the method chooses, in the parts that differ most:\n\n{_most(free)}\n"
+        "In percent. Each group of columns splits the same weights: by layer, by direction, by "
+        f"matrix, by gate. Of {seeds_of(*(one.setting for one in free))} at least: another may "
+        "move what differs little.\n\n"
         f"{table(heads, [_row(one, parts) for one in free])}\n{text}\n"
         + picture(_PICTURE, "zeros by layer, direction, matrix and gate"),
         {_PICTURE: figure},
     )
 
 
-def _shares(one: Setting, speech: str) -> Shares:
-    zeros: dict[str, int] = {}
-    weights: dict[str, int] = {}
+def _splits(one: Setting) -> list[dict[str, float]]:
     parts = [part for run in one.runs for part in run.weights.zeros]
-    groups = [_groups(part) for part in parts]
-    for kind in range(max(map(len, groups))):  # all layers, then all directions
-        for part, of in zip(parts, groups, strict=True):
-            if kind < len(of) and of[kind]:
-                zeros[of[kind]] = zeros.get(of[kind], 0) + part.zeros
-                weights[of[kind]] = weights.get(of[kind], 0) + part.weights
-    empty = round(sum(part.dead_rows for part in parts) / len(one.runs))
-    return Shares(one, speech, {each: zeros[each] / weights[each] for each in zeros}, empty)
+    places = [_place(part) for part in parts]
+    splits = []
+    for names in zip(*places, strict=True):  # all layers, then all directions
+        zeros = dict.fromkeys(filter(None, names), 0)
+        weights = dict(zeros)
+        for part, own in zip(parts, names, strict=True):
+            if own:
+                zeros[own] += part.zeros
+                weights[own] += part.weights
+        if len(zeros) > 1:
+            splits.append({own: zeros[own] / weights[own] for own in zeros})
+    return splits
 
 
-def _groups(part: MatrixZeros) -> list[str]:
-    """Its layer, direction, matrix and gate, as far as it has them."""
+def _place(part: MatrixZeros) -> tuple[str, str, str, str]:
+    """Its layer, direction, kind of matrix and gate; empty what it has not."""
     place = _MATRIX.match(part.matrix)
     if not place:
-        return [part.matrix]
+        return part.matrix, "", "", ""
     layer, way, matrix = place.groups()
     gate = "" if part.gate == "all" else f"{part.gate} gate"
-    return [layer, way or "", f"{matrix} matrices", gate]
+    return layer, way or "", f"{matrix} matrices", gate
 
 
-def _most(free: Sequence[Shares]) -> str:
-    """Of each method, the emptiest part and the fullest one."""
+def _most(free: Sequence[_Shares]) -> str:
+    """Of each method, the split whose parts differ most."""
     said = []
     for one in free:
-        most, least = (pick(one.share, key=one.share.__getitem__) for pick in (max, min))
+        split = max(one.splits, key=lambda split: max(split.values()) - min(split.values()))
+        most, least = (pick(split, key=split.__getitem__) for pick in (max, min))
         said.append(
-            f"- **{name(one.setting)}** ({one.speech} speech): most zeros in {most} "
-            f"({100 * one.share[most]:.1f} %), fewest in {least} ({100 * one.share[least]:.1f} %)."
+            f"- **{one.what}**: {most} {100 * split[most]:.1f} %, "
+            f"{least} {100 * split[least]:.1f} %.\n"
         )
-    return "\n".join(said) + "\n"
+    return "".join(said)
 
 
-def _row(one: Shares, parts: Sequence[str]) -> list[str]:
+def _row(one: _Shares, parts: Sequence[str]) -> list[str]:
     shares = [f"{100 * one.share[part]:.1f}" if part in one.share else "" for part in parts]
-    return [name(one.setting), one.speech, *shares, f"{one.empty_rows:,}"]
+    return [one.what, *shares, one.empty]

@@ -71,7 +71,9 @@ def test_a_ratio_is_that_of_the_same_round():
     rounds = Rounds({"a": np.array([2.0, 20.0, 6.0]), "b": np.array([1.0, 10.0, 1.0])})
     assert rounds.ratio("a", "b") == 2.0
     assert rounds.median("a") == 6.0
-    assert rounds.fastest(["a", "b"]) == "b"
+    assert rounds.closest(["a", "b"], "a") == "b"
+    with pytest.raises(ValueError, match="same number of rounds"):
+        Rounds.of({"a": [1.0], "b": [1.0, 2.0]})
 
 
 @pytest.mark.parametrize("wrong", [["--block", "4"], ["--sparsity", "90"]])

@@ -17,7 +17,13 @@ class Rounds:
 
     @classmethod
     def of(cls, seconds: Mapping[str, Sequence[float]]) -> "Rounds":
-        """From plain numbers, as a file holds them."""
+        """From plain numbers, as a file holds them.
+
+        Raises:
+            ValueError: contestants have different numbers of rounds, or none.
+        """
+        if len(set(map(len, seconds.values()))) != 1 or not all(seconds.values()):
+            raise ValueError("contestants need the same number of rounds, one at least")
         return cls({name: np.array(values) for name, values in seconds.items()})
 
     def median(self, name: str) -> float:
@@ -33,9 +39,9 @@ class Rounds:
         found: NDArray = self.seconds[other] / self.seconds[ours]
         return found
 
-    def fastest(self, names: Iterable[str]) -> str:
-        """Which of some contestants has the lowest median."""
-        return min(names, key=self.median)
+    def closest(self, names: Iterable[str], ours: str) -> str:
+        """Which of some contestants is the fastest beside `ours`: the lowest ratio."""
+        return min(names, key=lambda other: self.ratio(other, ours))
 
 
 def interleaved(

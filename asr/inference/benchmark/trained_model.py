@@ -252,9 +252,9 @@ def _show(rows: Sequence[dict[str, Any]], rates: dict[str, float]) -> None:
     )
     for row in rows:
         rounds = Rounds.of(row["seconds"])
-        fastest = rounds.fastest(LIBRARIES)
         for name in rounds.seconds:
             rtf = rounds.median(name) / row["audio_seconds"]
+            fastest = rounds.closest(LIBRARIES, name)
             ratios = [f"{rounds.ratio(other, name):.1f}" for other in (DENSE, fastest)]
             cer = f"{100 * rates[name]:.1f}" if name in rates else ""
             table.add_row(str(row["threads"]), str(row["batch"]), name, cer, f"{rtf:.5f}", *ratios)

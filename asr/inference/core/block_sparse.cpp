@@ -401,7 +401,7 @@ void panel_by_width(const Packed& m, const float* bias, Address address, const f
   if (columns == 16) return panel_columns<MR, MR, N, 1>(m, bias, address, x, y, pitch);
   return panel_columns<MR, MR, 8, 1>(m, bias, address, x, y, pitch);
 #else
-  // 16 registers: 4 x 2 sums are read for with 6 loads, 8 x 1 with 9.
+  // In 16 registers, 8 products need 6 loads as 4 x 2 sums and 9 as 8 x 1.
   constexpr int R = std::min(MR, 4);
   int c = 0;
   for (; c + N * 2 <= columns; c += N * 2)
@@ -430,7 +430,7 @@ inline int columns_for(int vectors) {
 // ---- Transposition ------------------------------------------------------------------------------
 
 #if defined(__AVX2__) && !defined(__AVX512F__)
-// (8, 8) likewise.
+// (8, 8) from rows `pitch` apart to the 8 rows of `to`; a null row is dropped.
 inline void transpose8(const float* from, int64_t pitch, float* const* to, int64_t at) {
   __m256 r[8], t[8];
   for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(from + i * pitch);
@@ -532,16 +532,16 @@ void gather(const float* const* from, int count, int size, float* panel) {
 
 // ---- Convolution --------------------------------------------------------------------------------
 
-inline int64_t up(int64_t size, int64_t by) { return (size + by - 1) / by; }
+inline int64_t ceil_divide(int64_t size, int64_t by) { return (size + by - 1) / by; }
 
-// Frames with `before` zeros before them and zeros behind them, every `stride`-th to its phase:
-// padded frame t * stride + p to to[p * length + t]. No frames: zeros.
-void deal(const float* from, int64_t frames, int64_t before, int64_t stride, int64_t length,
+// The polyphase split of frames with `before` zeros before them and zeros behind them: padded
+// frame t * stride + p to to[p * length + t]. No frames: zeros.
+void split_phases(const float* from, int64_t frames, int64_t before, int64_t stride, int64_t length,
           float* to) {
   if (!from) return void(std::fill_n(to, stride * length, 0.0f));
   for (int64_t phase = 0; phase < stride; ++phase, to += length) {
-    const int64_t first = up(before - phase, stride);  // that is a frame
-    const int64_t end = std::max(up(frames + before - phase, stride), first);
+    const int64_t first = ceil_divide(before - phase, stride);  // that is a frame
+    const int64_t end = std::max(ceil_divide(frames + before - phase, stride), first);
     std::fill_n(to, first, 0.0f);
     const float* own = from + first * stride + phase - before;
     if (stride == 1)
@@ -1024,32 +1024,34 @@ int32_t block_sparse_multiply(const Packed* panel, const Packed* lanes, const fl
 // which whole panels of 32 frames are written.
 int32_t block_sparse_convolve(const Convolution* given, const float* x, int64_t rows,
                               int64_t frames, int64_t x_pitch, float* y, int64_t y_pitch) try {
-  const Convolution& by = *given;
-  const int64_t y_rows = up(rows, by.row_stride), times = up(frames, by.time_stride);
-  // The frames of a row, padded and dealt out by the stride: what one tap meets at neighbouring
-  // output frames are neighbours. The last panel reads beyond them.
-  const int64_t length = up(times, kColumns) * kColumns + by.wide;
-  const int64_t row_size = by.time_stride * length;
-  std::vector<int64_t> offsets(by.panel.reach);  // columns beyond the kernel have zero weights
-  for (int64_t row = 0, k = 0; row < int64_t(by.channels) * by.tall; ++row)
-    for (int tap = 0; tap < by.wide; ++tap)
-      offsets[k++] = row * row_size + tap % by.time_stride * length + tap / by.time_stride;
-  Buffer dealt(size_t(by.channels) * by.tall * row_size);
-  Buffer out(size_t(by.panel.rows + 16) * kColumns);
+  const Convolution& conv = *given;
+  const int64_t y_rows = ceil_divide(rows, conv.row_stride);
+  const int64_t times = ceil_divide(frames, conv.time_stride);
+  // Split into phases, so that what one tap meets at neighbouring output frames are neighbours.
+  // The last panel reads beyond them.
+  const int64_t length = ceil_divide(times, kColumns) * kColumns + conv.wide;
+  const int64_t row_size = conv.time_stride * length;
+  std::vector<int64_t> offsets(conv.panel.reach);  // columns beyond the kernel have zero weights
+  for (int64_t row = 0, k = 0; row < int64_t(conv.channels) * conv.tall; ++row)
+    for (int tap = 0; tap < conv.wide; ++tap)
+      offsets[k++] = row * row_size + tap % conv.time_stride * length + tap / conv.time_stride;
+  Buffer phases(size_t(conv.channels) * conv.tall * row_size);
+  Buffer out(size_t(conv.panel.rows + 16) * kColumns);
   for (int64_t y_row = 0; y_row < y_rows; ++y_row) {
-    for (int64_t i = 0; i < int64_t(by.channels) * by.tall; ++i) {
-      const int64_t row = y_row * by.row_stride + i % by.tall - by.tall / 2;
+    for (int64_t i = 0; i < int64_t(conv.channels) * conv.tall; ++i) {
+      const int64_t row = y_row * conv.row_stride + i % conv.tall - conv.tall / 2;
       const bool inside = row >= 0 && row < rows;
-      const float* from = inside ? x + (i / by.tall * rows + row) * x_pitch : nullptr;
-      deal(from, frames, by.wide / 2, by.time_stride, length, dealt.data() + i * row_size);
+      const float* from = inside ? x + (i / conv.tall * rows + row) * x_pitch : nullptr;
+      split_phases(from, frames, conv.wide / 2, conv.time_stride, length,
+                   phases.data() + i * row_size);
     }
     for (int64_t t = 0; t < times; t += kColumns) {
-      multiply_panel(by.panel, by.bias, Table{offsets.data()}, dealt.data() + t, out.data(),
+      multiply_panel(conv.panel, conv.bias, Table{offsets.data()}, phases.data() + t, out.data(),
                      kColumns, kColumns);
-      for (int c = 0; c < by.panel.rows; ++c) {
+      for (int c = 0; c < conv.panel.rows; ++c) {
         float* to = y + (c * y_rows + y_row) * y_pitch + t;
         for (int j = 0; j < kColumns; ++j)
-          to[j] = std::min(std::max(out[size_t(c) * kColumns + j], 0.0f), by.clip);
+          to[j] = std::min(std::max(out[size_t(c) * kColumns + j], 0.0f), conv.clip);
       }
     }
   }

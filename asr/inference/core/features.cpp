@@ -130,25 +130,25 @@ struct Filters {
 };
 
 // R rows at once, which share a filter's way through the caches; a sample is the same in any.
-template <int R> void resample(const Filters& by, const float* x, float* y) {
-  for (int64_t j = 0; j < by.target; ++j) {
-    const float* const from = x + by.firsts[j];
-    const double* const filter = by.weights + j * by.taps;
+template <int R> void resample(const Filters& filters, const float* x, float* y) {
+  for (int64_t j = 0; j < filters.target; ++j) {
+    const float* const from = x + filters.firsts[j];
+    const double* const filter = filters.weights + j * filters.taps;
     Lanes sums[R];
     for (int r = 0; r < R; ++r) sums[r] = Lanes{};
     int64_t i = 0;
-    for (; i + kFrames <= by.taps; i += kFrames) {
+    for (; i + kFrames <= filters.taps; i += kFrames) {
       Lanes weights;
       std::memcpy(&weights, filter + i, sizeof weights);
 #pragma GCC unroll 4
-      for (int r = 0; r < R; ++r) sums[r] += weights * widened(from + r * by.original + i);
+      for (int r = 0; r < R; ++r) sums[r] += weights * widened(from + r * filters.original + i);
     }
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
       double sum = total(sums[r]);
-      for (int64_t rest = i; rest < by.taps; ++rest)
-        sum += filter[rest] * double(from[r * by.original + rest]);
-      y[r * by.target + j] = float(sum);
+      for (int64_t rest = i; rest < filters.taps; ++rest)
+        sum += filter[rest] * double(from[r * filters.original + rest]);
+      y[r * filters.target + j] = float(sum);
     }
   }
 }
@@ -222,10 +222,10 @@ int32_t features_log_energies(const Bands* given, const float* x, int64_t frames
 // summed in float64 and rounded once. A row begins `original` samples after the one before.
 int32_t features_resample(const double* filters, const int64_t* firsts, int64_t target,
                           int64_t taps, int64_t original, const float* x, int64_t rows, float* y) {
-  const Filters by{filters, firsts, target, taps, original};
+  const Filters all{filters, firsts, target, taps, original};
   int64_t row = 0;
-  for (; row + 4 <= rows; row += 4) resample<4>(by, x + row * original, y + row * target);
-  for (; row < rows; ++row) resample<1>(by, x + row * original, y + row * target);
+  for (; row + 4 <= rows; row += 4) resample<4>(all, x + row * original, y + row * target);
+  for (; row < rows; ++row) resample<1>(all, x + row * original, y + row * target);
   return 0;
 }
 
