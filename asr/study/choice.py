@@ -1,6 +1,6 @@
 """Question 6: which model is worth its time, dense and sparse ones in the same runtime."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,8 @@ from asr.inference.benchmark.timing import Rounds
 from asr.statistics.bootstrap import Interval
 from asr.statistics.median import median_interval
 from asr.study import figures
-from asr.study.measured import faster, not_measured, of_rounds, read_measured
-from asr.study.plan import BLOCK, EXPERIMENT, REAL, Grid, grid, is_standard
+from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
+from asr.study.plan import BLOCK, EXPERIMENT, REAL, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -27,6 +27,24 @@ MEASURED = "models.json"  # of asr.inference.benchmark.several_models, beside th
 _PROGRAM = "asr.inference.benchmark.several_models"
 _PICTURE = "choice.png"
 _OTHERS = "sparse in other blocks"
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What the benchmark wrote."""
+
+    rounds: Rounds  # by the names of runs
+    audio_seconds: float
+    how: str
+
+    @classmethod
+    def of(cls, measured: Mapping[str, Any]) -> "_Measured":
+        return cls(
+            Rounds.of(measured["seconds"]),
+            float(measured["audio_seconds"]),
+            f"{machine(measured)}; threads: {measured['threads']}, utterances at a time: "
+            f"{measured['batch']}, weights: {measured['weights']}",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +79,10 @@ def section(material: Material) -> Section:
         return not_measured(
             "model's time", f"python -m {_PROGRAM} RUN... --manifest MANIFEST --json {path}"
         )
-    return read_measured(path, _PROGRAM, lambda measured: _section(found, measured))
-
-
-def _section(found: Grid, measured: dict[str, Any]) -> Section:
-    rounds = Rounds.of(measured["seconds"])
-    timed = _timed(found, rounds, float(measured["audio_seconds"]))
+    measured = read_measured(path, _PROGRAM, _Measured.of)
+    rounds = measured.rounds
+    timed = _timed(found, measured)
     reference = next(one for one in timed if one.setting is found.reference)
-    where = "{cpu} ({kernel})".format(**measured["machine"])
     points: dict[str, list[tuple[float, Interval, str]]] = {
         kind: [] for kind in ("dense", f"sparse in {BLOCK}", _OTHERS)
     }
@@ -79,8 +93,7 @@ def _section(found: Grid, measured: dict[str, Any]) -> Section:
     )
     head = ["model", "weights not zero", "CER %", "real-time factor"]
     return Section(
-        f"{_beaten(timed, rounds)}\n\nOn {where}; threads: {measured['threads']}, utterances at a "
-        f"time: {measured['batch']}, weights: {measured['weights']}. {of_rounds(rounds)}"
+        f"{_beaten(timed, rounds)}\n\nOn {measured.how}. {of_rounds(rounds)}"
         f"{_untimed(found, timed)}\n\n"
         + table(
             [*head, f"times as fast as {reference.name}"],
@@ -92,19 +105,20 @@ def _section(found: Grid, measured: dict[str, Any]) -> Section:
     )
 
 
-def _usual(found: Grid) -> list[Setting]:
-    return [*found.dense, *filter(is_standard, found.sparse)]
+def _candidates(found: Grid) -> list[Setting]:
+    return [*found.dense, *found.standard]
 
 
-def _timed(found: Grid, rounds: Rounds, audio_seconds: float) -> list[_Timed]:
+def _timed(found: Grid, measured: _Measured) -> list[_Timed]:
     """The measured settings, fastest first.
 
     Raises:
-        InputError: a run is of no usual setting, two are of one, or none is the reference's.
+        InputError: a run is of no such setting, two are of one, or none is the reference's.
     """
+    rounds = measured.rounds
     timed = [
-        _Timed(run.folder.name, one, rounds.median(run.folder.name) / audio_seconds)
-        for one in _usual(found)
+        _Timed(run.folder.name, one, rounds.median(run.folder.name) / measured.audio_seconds)
+        for one in _candidates(found)
         for run in one.runs
         if run.folder.name in rounds.seconds
     ]
@@ -117,13 +131,13 @@ def _timed(found: Grid, rounds: Rounds, audio_seconds: float) -> list[_Timed]:
             expected=f"a run of {found.reference.system.name}, and at most one of other settings",
             got=", ".join(rounds.seconds),
             remedy="Measure again, of these runs: "
-            + " ".join(one.runs[0].folder.name for one in _usual(found)),
+            + " ".join(one.runs[0].folder.name for one in _candidates(found)),
         )
     return sorted(timed, key=lambda one: one.seconds)
 
 
 def _beaten(timed: Sequence[_Timed], rounds: Rounds) -> str:
-    """The models that a faster one errs less than, each with the first such one."""
+    """The models that a faster one errs less than, each with the one that errs least."""
     said = []
     for one in timed:
         better = [other for other in timed if _beats(other, one, rounds)]
@@ -141,7 +155,11 @@ def _beaten(timed: Sequence[_Timed], rounds: Rounds) -> str:
 
 def _untimed(found: Grid, timed: Sequence[_Timed]) -> str:
     known = {one.setting for one in timed}
-    left = [f"{units_and_zeros(one)}, {one.block}" for one in _usual(found) if one not in known]
+    left = [
+        units_and_zeros(one) + ("" if one.dense else f", {one.block}")
+        for one in _candidates(found)
+        if one not in known
+    ]
     return f" Not timed: {'; '.join(left)}." if left else ""
 
 
@@ -159,5 +177,5 @@ def _row(one: _Timed, reference: _Timed, rounds: Rounds) -> list[str]:
         f"{one.setting.nonzero:,}",
         percent(one.setting.cer_interval),
         f"{one.seconds:.5f}",
-        "1x" if one is reference else faster(rounds, reference.run, one.run),
+        faster(rounds, reference.run, one.run),
     ]

@@ -69,7 +69,8 @@ def _still_learning(models: Sequence[Setting]) -> str:
     for one in models:
         rates = [validations(run)[-2:] for run in one.runs]
         fell = [100 * (each[1] - each[0]) for each in rates if len(each) == 2]
-        said += [f"{name(one)} {between(fell, '{:+.1f}')}"] if fell else []
+        if fell:
+            said.append(f"{name(one)} {between(fell, '{:+.1f}')}")
     if not said:
         return ""
     return (

@@ -6,8 +6,8 @@ from typing import Any
 
 from asr.inference.benchmark.timing import Rounds
 from asr.study import figures
-from asr.study.measured import faster, not_measured, of_rounds, read_measured
-from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid, is_standard
+from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
+from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid
 from asr.study.section import (
     Material,
     Section,
@@ -29,7 +29,7 @@ def sizes(material: Material) -> Section:
     """Bytes of exported files, beside the same model stored densely; of the first seed."""
     found = grid(material.settings, REAL, EXPERIMENT)
     shown = sorted(
-        (one for one in (found.sparse if found else []) if is_standard(one)),
+        found.standard if found else [],
         key=lambda one: (one.hidden, one.sparsity, one.block or ""),
     )
     if not shown:
@@ -102,27 +102,26 @@ def speed(material: Material) -> Section:
 
 
 def _speed(measured: dict[str, Any]) -> Section:
-    timed = [_Timed.of(row, measured["libraries"]) for row in measured["rows"]]
-    rows = [cells for one in timed for cells in one.cells(measured["cer"])]
+    cases = [_Case.of(row, measured["libraries"]) for row in measured["rows"]]
+    rows = [cells for one in cases for cells in one.cells(measured["cer"])]
     runs = " and ".join(f"{one['run_key']} ({one['what']})" for one in measured["runs"])
-    where = "{cpu} ({kernel})".format(**measured["machine"])
     figure = figures.bars(
-        [f"{one.threads} thread(s), {one.batch} at a time" for one in timed],
-        {each: [one.real_time_factor(each) for one in timed] for each in timed[0].contestants},
+        [f"{one.threads} thread(s), {one.batch} at a time" for one in cases],
+        {each: [one.real_time_factor(each) for one in cases] for each in cases[0].contestants},
         "real-time factor, audio to text",
     )
     head = ["threads", "at a time", "contestant", "CER % of these", "real-time factor"]
     head += [f"{measured['libraries'][0]} / this", "fastest dense library / this"]
     head += [f"{_OWN} / this"]
     return Section(
-        f"Runs {runs}, on {where}; {_fastest(timed)}\n\n{table(head, rows)}\n"
+        f"Runs {runs}, on {machine(measured)}; {_fastest(cases)}\n\n{table(head, rows)}\n"
         + picture(_SPEED, "real-time factors"),
         {_SPEED: figure},
     )
 
 
 @dataclass(frozen=True)
-class _Timed:
+class _Case:
     """All contestants on the same audio with as many threads."""
 
     threads: int
@@ -132,7 +131,7 @@ class _Timed:
     libraries: Sequence[str]  # contestants that others are compared with, the first by itself
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], libraries: Sequence[str]) -> "_Timed":
+    def of(cls, row: Mapping[str, Any], libraries: Sequence[str]) -> "_Case":
         rounds = Rounds.of(row["seconds"])
         return cls(row["threads"], row["batch"], row["audio_seconds"], rounds, libraries)
 
@@ -156,26 +155,23 @@ class _Timed:
                 f"{100 * cer[each]:.1f}" if each in cer else "",
                 f"{self.real_time_factor(each):.5f}",
                 *(
-                    self._times(other, each)
+                    faster(self.rounds, other, each)
                     for other in (self.libraries[0], self.fastest(each), _OWN)
                 ),
             ]
             for each in self.contestants
         ]
 
-    def _times(self, other: str, contestant: str) -> str:
-        return "1x" if other == contestant else faster(self.rounds, other, contestant)
 
-
-def _fastest(timed: Sequence[_Timed]) -> str:
+def _fastest(cases: Sequence[_Case]) -> str:
     """How many times faster in fp16 than torch, than libraries, than the same runtime dense."""
-    torch = between([one.rounds.ratio(one.libraries[0], _SPARSE) for one in timed], "{:.1f}")
+    torch = between([one.rounds.ratio(one.libraries[0], _SPARSE) for one in cases], "{:.1f}")
     libraries = between(
-        [one.rounds.ratio(one.fastest(_SPARSE), _SPARSE) for one in timed], "{:.1f}"
+        [one.rounds.ratio(one.fastest(_SPARSE), _SPARSE) for one in cases], "{:.1f}"
     )
-    own = between([one.rounds.ratio(_OWN, _SPARSE) for one in timed], "{:.1f}")
+    own = between([one.rounds.ratio(_OWN, _SPARSE) for one in cases], "{:.1f}")
     return (
         f"over the rows below, {_SPARSE} is {torch} times as fast as torch, {libraries} times as "
         f"the fastest dense library, and {own} times as {_OWN}: only the last is sparsity's "
-        f"doing alone. {of_rounds(timed[0].rounds)}"
+        f"doing alone. {of_rounds(cases[0].rounds)}"
     )

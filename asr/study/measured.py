@@ -1,7 +1,7 @@
 """What a benchmark measured, kept beside the runs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def read_measured(path: Path, program: str, read: Callable[[dict[str, Any]], T]) -> T:
-    """What `read` makes of a benchmark's file.
+    """What `read` takes out of a benchmark's file; whatever fails in it is the file's fault.
 
     Raises:
         InputError: it is not what that program writes.
@@ -37,7 +37,14 @@ def not_measured(what: str, command: str) -> Section:
 
 def faster(rounds: Rounds, other: str, ours: str) -> str:
     """How many times faster `ours` is, with the interval of the rounds' median."""
+    if other == ours:
+        return "1x"
     return times(median_interval(rounds.ratios(other, ours).tolist()))
+
+
+def machine(measured: Mapping[str, Any]) -> str:
+    """Where it was measured."""
+    return "{cpu} ({kernel})".format(**measured["machine"])
 
 
 def of_rounds(rounds: Rounds) -> str:

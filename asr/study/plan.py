@@ -40,10 +40,14 @@ class Grid:
         return sorted([*dense, *self.usual], key=_by_size)
 
     @property
+    def standard(self) -> list[Setting]:
+        """Sparse models that only widths, sparsities and blocks tell apart."""
+        return [one for one in self.sparse if is_standard(one)]
+
+    @property
     def usual(self) -> list[Setting]:
         """Sparse models that only widths and sparsities tell apart."""
-        usual = [one for one in self.sparse if is_standard(one) and one.block == BLOCK]
-        return sorted(usual, key=_by_size)
+        return sorted((one for one in self.standard if one.block == BLOCK), key=_by_size)
 
     @property
     def usual_at_width(self) -> list[Setting]:

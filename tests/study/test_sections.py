@@ -336,14 +336,18 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
     for name in ("dense-2", "unknown"):  # a second seed of a setting, a run of no setting
         content["seconds"][name] = [1.0] * 9
         path.write_text(json.dumps(content))
-        with pytest.raises(InputError, match="at most one of other settings"):
+        with pytest.raises(InputError, match="at most one of other settings") as refused:
             choice.section(material(grid))
+        assert str(refused.value).startswith("models.json: expected a run of ")  # no damaged file
         del content["seconds"][name]
     # In rounds that swing, a lower median is not shown to be faster.
     swinging = [7.0, 7.1, 7.2, 7.3, 8.1, 8.2, 8.3, 8.4, 8.5]
     content["seconds"] |= {"sparse90-1": swinging, "sparse90small-1": swinging}
     path.write_text(json.dumps(content))
     assert "No model is shown to be beaten" in choice.section(material(grid)).text
+    del content["seconds"]["dense26-1"]
+    path.write_text(json.dumps(content))
+    assert "Not timed: 26 units, dense; " in choice.section(material(grid)).text
     path.write_text("{}")
     with pytest.raises(InputError, match=r"what asr\.inference\.benchmark\.several_models wrote"):
         choice.section(material(grid))

@@ -1,10 +1,12 @@
 """Seconds from audio to text, several contestants in turns."""
 
+import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from asr.arguments import count
 from asr.inference.benchmark.timing import interleaved
 from asr.inference.recogniser import Recogniser
 from asr.inference.source_run import Piece
@@ -41,6 +43,15 @@ def measure(
         "audio_seconds": sum(map(_seconds, pieces)),
         "seconds": {name: timed.seconds[name].tolist() for name in runs},
     }
+
+
+def speech_parser(program: str, description: str) -> argparse.ArgumentParser:
+    """Options of a benchmark on speech: which, and where its rounds are kept."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    parser.add_argument("--manifest", required=True, metavar="FILE", help="speech to transcribe")
+    parser.add_argument("--utterances", type=count, default=64, help="the manifest's first ones")
+    parser.add_argument("--json", metavar="FILE", help="write the seconds of every round")
+    return parser
 
 
 def in_runtime(recogniser: Recogniser) -> Transcribe:

@@ -7,7 +7,6 @@ runtime, so that nothing but the model differs. CPU time for one thread, the wal
 With `--json` every round's seconds are kept by run key.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from asr.data.manifest import read_manifest
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write
 from asr.inference.benchmark.__main__ import machine
-from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime, measure
+from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime, measure, speech_parser
 from asr.inference.benchmark.timing import Rounds
 from asr.inference.export import WEIGHTS, rounded
 from asr.inference.folding import folded
@@ -53,18 +52,15 @@ def contestants(runs: Sequence[str], weights: str, threads: int) -> dict[str, Tr
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m asr.inference.benchmark.several_models",
-        description="Real-time factors of several runs' models in the runtime.",
+    parser = speech_parser(
+        "asr.inference.benchmark.several_models",
+        "Real-time factors of several runs' models in the runtime.",
     )
     parser.add_argument("runs", metavar="RUN", nargs="+", help="the first is the reference")
-    parser.add_argument("--manifest", required=True, metavar="FILE", help="speech to transcribe")
-    parser.add_argument("--utterances", type=count, default=64, help="the manifest's first ones")
     parser.add_argument("--weights", choices=WEIGHTS, default="fp16", help="of all models")
     parser.add_argument("--threads", type=count, default=1)
     parser.add_argument("--batch", type=count, default=1, help="utterances at a time")
     parser.add_argument("--rounds", type=count, default=9)
-    parser.add_argument("--json", metavar="FILE", help="write the rounds to this file")
     given = parser.parse_args(arguments)
     here = machine()  # without a kernel there is nothing to measure
     if given.json:

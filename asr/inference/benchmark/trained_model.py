@@ -10,7 +10,6 @@ audio, the median of the rounds; ratios are medians of the rounds' own. CER of w
 `--json` every round's seconds are kept.
 """
 
-import argparse
 import copy
 import json
 import sys
@@ -33,9 +32,8 @@ from asr.errors import InputError, report_input_errors
 from asr.evaluation.error_rate import character_counts, pool
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
 from asr.files import atomic_write
-from asr.inference.benchmark import audio_to_text
 from asr.inference.benchmark.__main__ import machine
-from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime
+from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime, measure, speech_parser
 from asr.inference.benchmark.timing import Rounds
 from asr.inference.export import WEIGHTS, rounded
 from asr.inference.folding import folded
@@ -50,37 +48,6 @@ from asr.model.recurrent import GatedLayer
 DENSE = "torch dense fp32"  # which the others are compared with
 LIBRARIES = (DENSE, "torch dense int8", "onnxruntime dense fp32")
 FEATURES = "features alone"
-
-
-def measure(
-    dense: TrainedModel,
-    sparse: TrainedModel,
-    pieces: Sequence[Piece],
-    *,
-    threads: int,
-    batch: int,
-    rounds: int,
-) -> dict[str, Any]:
-    """Seconds of each round, by contestant.
-
-    Args:
-        dense, sparse: what the libraries run, and what the runtime runs.
-        pieces: samples and rates.
-        threads: of every contestant.
-        batch: utterances at a time.
-        rounds: of all contestants in turn.
-    """
-    recogniser = Recogniser(folded(sparse, {}))
-    return audio_to_text.measure(
-        {
-            **contestants(dense, sparse, threads),
-            FEATURES: lambda some: [recogniser.features(*piece) for piece in some],
-        },
-        pieces,
-        threads=threads,
-        batch=batch,
-        rounds=rounds,
-    )
 
 
 def contestants(dense: TrainedModel, sparse: TrainedModel, threads: int) -> dict[str, Transcribe]:
@@ -182,18 +149,15 @@ def _in_onnxruntime(trained: TrainedModel, threads: int) -> Transcribe:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m asr.inference.benchmark.trained_model",
-        description="Real-time factors of a sparse run's model beside a dense run's.",
+    parser = speech_parser(
+        "asr.inference.benchmark.trained_model",
+        "Real-time factors of a sparse run's model beside a dense run's.",
     )
     parser.add_argument("sparse", metavar="SPARSE_RUN")
     parser.add_argument("--dense", required=True, metavar="DENSE_RUN")
-    parser.add_argument("--manifest", required=True, metavar="FILE", help="speech to transcribe")
-    parser.add_argument("--utterances", type=count, default=64, help="the manifest's first ones")
     parser.add_argument("--threads", type=count, nargs="+", default=[1, 2])
     parser.add_argument("--batch", type=count, nargs="+", default=[1, 16], help="at a time")
     parser.add_argument("--rounds", type=count, default=7)
-    parser.add_argument("--json", metavar="FILE", help="write the rows to this file")
     given = parser.parse_args(arguments)
     here = machine()  # without a kernel there is nothing to measure
     if given.json:
@@ -201,11 +165,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     dense, sparse = _loaded(given.dense, pruned=False), _loaded(given.sparse, pruned=True)
     spoken = list(islice(read_manifest(given.manifest), given.utterances))
     pieces = [audio(one) for one in spoken]
-    rows = [
-        measure(dense, sparse, pieces, threads=threads, batch=batch, rounds=given.rounds)
-        for threads in given.threads
-        for batch in given.batch
-    ]
+    recogniser = Recogniser(folded(sparse, {}))
+    rows = []
+    for threads in given.threads:
+        timed = {
+            **contestants(dense, sparse, threads),
+            FEATURES: lambda some: [recogniser.features(*piece) for piece in some],
+        }
+        rows += [
+            measure(timed, pieces, threads=threads, batch=batch, rounds=given.rounds)
+            for batch in given.batch
+        ]
     rates = error_rates(dense, sparse, pieces, [one.text for one in spoken])
     if given.json:
         runs = [_described(given.sparse, sparse), _described(given.dense, dense)]

@@ -536,15 +536,15 @@ inline int64_t ceil_divide(int64_t size, int64_t by) { return (size + by - 1) / 
 
 // The polyphase split of frames with `before` zeros before them and zeros behind them: padded
 // frame t * stride + p to to[p * length + t]. No frames: zeros.
-void split_phases(const float* from, int64_t frames, int64_t before, int64_t stride, int64_t length,
-          float* to) {
+void split_phases(const float* from, int64_t frames, int64_t before, int64_t stride,
+                  int64_t length, float* to) {
   if (!from) return void(std::fill_n(to, stride * length, 0.0f));
   for (int64_t phase = 0; phase < stride; ++phase, to += length) {
     const int64_t first = ceil_divide(before - phase, stride);  // that is a frame
     const int64_t end = std::max(ceil_divide(frames + before - phase, stride), first);
     std::fill_n(to, first, 0.0f);
     const float* own = from + first * stride + phase - before;
-    if (stride == 1)
+    if (stride == 1)  // the usual strides are constants to the compiler
       std::copy_n(own, end - first, to + first);
     else if (stride == 2)
       for (int64_t t = first; t < end; ++t) to[t] = own[2 * (t - first)];
