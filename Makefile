@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check flow faults slurm slow browser clean
+.PHONY: demo test check flow faults slurm slow slow_and_faults browser clean
 
 demo: .venv/installed  ## train dense and block-sparse on synthetic speech, score on voices never heard
 	$(BIN)/python -m asr.data.prepare synthetic
@@ -18,13 +18,16 @@ flow: .venv/installed  ## whole runs, kills and resumes
 	$(BIN)/pytest -n 2 -m flow
 
 faults: .venv/installed  ## killed processes, full disks, damaged files
-	$(BIN)/pytest -m faults
+	$(BIN)/pytest -n 2 --dist worksteal -m faults tests/faults
 
 slurm: .venv/installed  ## sweeps on a real SLURM of one node, which this starts
 	$(BIN)/pytest -m slurm
 
 slow: .venv/installed  ## trainings that must reach an error rate
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow tests/test_digits.py
+
+slow_and_faults: .venv/installed  ## both at once: the first is one training, on one core
+	$(BIN)/pytest -n 2 --dist worksteal -m 'slow or faults' tests/test_digits.py tests/faults
 
 browser: .venv/installed  ## the leaderboard's page in Debian's chromium
 	$(BIN)/pytest -m browser

@@ -102,7 +102,7 @@ def test_thresholds_land_where_the_dense_run_says(choice: str, tones: Path, runs
     dense = train_here(tiny_run(tones, runs, *BRIEF))
     folder = train_here(
         tiny_run(
-            tones, runs, *BRIEF, "training.epochs=20", "optimizer.lr=0", "scheduler=warm_up",
+            tones, runs, *BRIEF, "optimizer.lr=0", "scheduler=warm_up",
             f"sparsity={choice}", f"sparsity.dense_run={dense}", f"init_from={dense}",
             *SETTINGS.get(choice, ()),
         )

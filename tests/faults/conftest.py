@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.warm import end_all
+from tests.warm import end_all
 
 _NEW_MOUNTS = 0x20000  # CLONE_NEWNS of sched.h
 

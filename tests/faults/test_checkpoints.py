@@ -21,9 +21,9 @@ from asr.checkpoint import read_checkpoint
 from asr.errors import InputError
 from tests.commands import tiny_run
 from tests.faults.ended_run import assert_same, only_run, status, values
-from tests.faults.warm import Command, run
 from tests.finished_run import write_audio, write_run
 from tests.test_checkpoint import Payload
+from tests.warm import Command, run
 
 pytestmark = pytest.mark.faults
 

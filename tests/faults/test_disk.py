@@ -11,8 +11,8 @@ from tests import commands
 from tests.commands import tiny_run
 from tests.faults.conftest import Disk
 from tests.faults.ended_run import assert_same, only_run, status
-from tests.faults.warm import Command, run
 from tests.finished_run import write_audio, write_run
+from tests.warm import Command, run
 
 pytestmark = pytest.mark.faults
 

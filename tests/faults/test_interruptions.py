@@ -13,7 +13,7 @@ import torch
 
 from tests.commands import tiny_run
 from tests.faults.ended_run import assert_same, only_run, status, table
-from tests.faults.warm import Command, run, slow_reading
+from tests.warm import Command, run, slow_reading
 
 pytestmark = pytest.mark.faults
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.commands import tiny_run
 from tests.faults.ended_run import assert_same, only_run, status
-from tests.faults.warm import Command, run
+from tests.warm import Command, run
 
 pytestmark = pytest.mark.faults
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.commands import tiny_run
 from tests.faults.ended_run import status
-from tests.faults.warm import Command
+from tests.warm import Command
 
 pytestmark = pytest.mark.faults
 

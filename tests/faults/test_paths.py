@@ -20,10 +20,10 @@ from tests.commands import tiny_run
 from tests.data.test_audio import sparse_wav
 from tests.faults.ended_run import status
 from tests.faults.fuzzed_audio import peak
-from tests.faults.warm import run
 from tests.finished_run import write_audio, write_run
 from tests.inference.exported import pruned
 from tests.tones import make_tones
+from tests.warm import run
 
 pytestmark = pytest.mark.faults
 

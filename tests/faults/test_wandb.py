@@ -10,7 +10,7 @@ from asr.training import loggers
 from tests.commands import tiny_run
 from tests.faults.ended_run import assert_same, only_run, status
 from tests.faults.wandb_server import wandb_server
-from tests.faults.warm import Command, run
+from tests.warm import Command, run
 
 pytestmark = pytest.mark.faults
 

@@ -1,7 +1,6 @@
 """What is recorded of a sweep, and how a run's state is found out."""
 
 import json
-import multiprocessing
 import os
 import socket
 from pathlib import Path
@@ -14,6 +13,7 @@ from asr.sweep.record import Entry, changing, is_alive, read_record, this_proces
 from asr.sweep.state import view_run
 from asr.training.run_folder import RunFolder
 from tests.training.test_run_folder import hold
+from tests.warm import WARM
 
 SELF = name_of(os.getpid())
 GONE = f"{socket.gethostname()}:{2**22 + 1}:7"  # above the largest pid of Linux
@@ -26,8 +26,7 @@ def add(home: Path, start: int) -> None:
 
 
 def test_two_processes_lose_nothing(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=add, args=(tmp_path, start)) for start in (0, 20)]
+    writers = [WARM.Process(target=add, args=(tmp_path, start)) for start in (0, 20)]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -79,9 +78,8 @@ def test_states_of_runs_that_no_process_of_this_host_holds(
 
 
 def test_a_run_that_a_process_holds_is_running(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready, release = context.Event(), context.Event()
-    owner = context.Process(target=hold, args=(tmp_path, ready, release))
+    ready, release = WARM.Event(), WARM.Event()
+    owner = WARM.Process(target=hold, args=(tmp_path, ready, release))
     owner.start()
     assert ready.wait(30)
     RunFolder(tmp_path, {}).write_status("running", 1, 0)

@@ -1,5 +1,6 @@
 """Masks hold under everything that training does, from the first update to the checkpoint."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -160,18 +161,37 @@ class StopAt(Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"ema_decay": 0.9}, {"regrow": 0.3}, {"precision": "bf16-mixed"}], ids=str
+@dataclass(frozen=True)
+class Undisturbed:
+    """A training to its end in `folder`: what makes its module, what makes its trainer."""
+
+    method: dict[str, Any]
+    recipe: dict[str, Any]
+    folder: Path
+    steps: int
+
+
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"ema_decay": 0.9}, {"regrow": 0.3}, {"precision": "bf16-mixed"}],
+    ids=str,
 )
+def whole(
+    request: pytest.FixtureRequest, tones: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    method = {key: value for key, value in request.param.items() if key == "regrow"}
+    recipe = {key: value for key, value in request.param.items() if key != "regrow"}
+    folder = tmp_path_factory.mktemp("whole")
+    data, module = pruned_module(tones, **method)
+    trainer(folder, **recipe).fit(module, datamodule=data)
+    return Undisturbed(method, recipe, folder, module.total_steps)
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_resuming_changes_no_bit(
-    tones: Path, tmp_path: Path, changes: dict[str, Any], share: float
+    tones: Path, tmp_path: Path, whole: Undisturbed, share: float
 ) -> None:
-    method = {key: changes[key] for key in changes if key == "regrow"}
-    recipe = {key: changes[key] for key in changes if key != "regrow"}
-    data, whole = pruned_module(tones, **method)
-    trainer(tmp_path / "whole", **recipe).fit(whole, datamodule=data)
-
+    method, recipe = whole.method, whole.recipe
     data, half = pruned_module(tones, **method)
     stop = StopAt(max(1, int(share * half.total_steps)))
     made = trainer(tmp_path / "half", **recipe)
@@ -183,15 +203,15 @@ def test_resuming_changes_no_bit(
         rest, datamodule=data, ckpt_path=tmp_path / "half/stop.ckpt", weights_only=True
     )
     ends = [
-        torch.load(tmp_path / run / "checkpoints/last.ckpt", weights_only=True)
-        for run in ("whole", "rest")
+        torch.load(folder / "checkpoints/last.ckpt", weights_only=True)
+        for folder in (whole.folder, tmp_path / "rest")
     ]
     for key in ("state_dict", "current_model_state"):
         ours, theirs = (end.get(key, {}) for end in ends)
         assert all(torch.equal(ours[name], theirs[name]) for name in ours), key
     kept = [end["sparsity"]["kept"] for end in ends]
     assert all(torch.equal(kept[0][label], kept[1][label]) for label in kept[0])
-    assert ends[0]["sparsity"]["step"] == ends[1]["sparsity"]["step"] == whole.total_steps
+    assert ends[0]["sparsity"]["step"] == ends[1]["sparsity"]["step"] == whole.steps
 
 
 def test_dense_runs_hold_nothing_of_it(tones: Path, tmp_path: Path) -> None:

@@ -1,4 +1,3 @@
-import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -15,6 +14,7 @@ from asr.training.run_folder import (
     read_status,
     restate,
 )
+from tests.warm import WARM
 
 IDENTITY = {"run_key": "k", "experiment": "e"}
 
@@ -27,9 +27,8 @@ def hold(path: Path, ready, release) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_a_second_process_is_refused_with_the_first_ones_name(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready, release = context.Event(), context.Event()
-    first = context.Process(target=hold, args=(tmp_path, ready, release))
+    ready, release = WARM.Event(), WARM.Event()
+    first = WARM.Process(target=hold, args=(tmp_path, ready, release))
     first.start()
     assert ready.wait(30)
     with pytest.raises(InputError, match=f"host .*, pid {first.pid}"):
@@ -54,8 +53,7 @@ LIVING: list[object] = []  # a writer that is collected would clean up
 
 
 def test_what_killed_writers_leave_is_removed_by_the_next_owner(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    killed = context.Process(target=save_and_be_killed, args=(tmp_path,))
+    killed = WARM.Process(target=save_and_be_killed, args=(tmp_path,))
     killed.start()
     killed.join(30)
     assert killed.exitcode == -signal.SIGKILL
@@ -123,9 +121,8 @@ def test_metrics_survive_a_resume(tmp_path: Path) -> None:
 
 def test_who_asks_for_the_owner_takes_nothing(tmp_path: Path) -> None:
     assert not owned_elsewhere(tmp_path)
-    context = multiprocessing.get_context("spawn")
-    ready, release = context.Event(), context.Event()
-    owner = context.Process(target=hold, args=(tmp_path, ready, release))
+    ready, release = WARM.Event(), WARM.Event()
+    owner = WARM.Process(target=hold, args=(tmp_path, ready, release))
     owner.start()
     assert ready.wait(30)
     assert owned_elsewhere(tmp_path)

@@ -1,7 +1,8 @@
-"""The entry files in processes of their own, without the seconds that imports take.
+"""Processes without the seconds that imports take: a test's functions, and the entry files.
 
-A server process has imported all that a training imports and has computed nothing; every command
-is a child forked from it, with its own session, standard streams, arguments and environment.
+A server process has imported all that a training imports and has computed nothing; what `WARM`
+starts is forked from it. Every command has its own session, standard streams, arguments and
+environment.
 """
 
 import contextlib
@@ -18,9 +19,9 @@ from typing import Any
 
 from tests.commands import ENVIRONMENT, REPOSITORY
 
-_SERVER = multiprocessing.get_context("forkserver")
+WARM = multiprocessing.get_context("forkserver")
 # The commands, and what they import on their way.
-_SERVER.set_forkserver_preload(
+WARM.set_forkserver_preload(
     ["train", "evaluate", "asr.transcribe", "num2words", "hydra._internal.hydra"]
 )
 
@@ -61,7 +62,7 @@ class Command:
         changed = {**ENVIRONMENT, **(environment or {})}
         kept = {name: value for name, value in changed.items() if value is not None}
         # Not a daemon: those may have no children, and loaders have workers.
-        self.process: ForkServerProcess = _SERVER.Process(
+        self.process: ForkServerProcess = WARM.Process(
             target=_main, args=(arguments, str(log), prepare, kept)
         )
         self.process.start()
