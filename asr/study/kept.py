@@ -26,8 +26,10 @@ SEARCHED: Final = "language model"  # a beam search with one
 class MatrixZeros:
     """Zeros of one gate of one matrix, or of one without gates, counted from the weights."""
 
-    matrix: str  # as in "layer 1 forwards, recurrent"
-    gate: str  # "all" without gates
+    layer: str  # "layer 1" and on, or a projection's name
+    direction: str  # "forwards" or "backwards"; empty of what both share
+    matrix: str  # "input" or "recurrent"; empty of a projection
+    gate: str  # empty without gates
     weights: int
     zeros: int
     dead_rows: int  # outputs that no input reaches

@@ -21,7 +21,7 @@ from asr.study.kept import MatrixZeros, Weights
 from asr.training.run_folder import read_status
 
 _PLACE = re.compile(r"layers\.(\d+)\.(left_to_right|right_to_left|shared)\.weight_(ih|hh)_l0$")
-_WAYS = {"left_to_right": " forwards", "right_to_left": " backwards", "shared": ""}
+_WAYS = {"left_to_right": "forwards", "right_to_left": "backwards", "shared": ""}
 _MATRICES = {"ih": "input", "hh": "recurrent"}
 
 
@@ -73,8 +73,8 @@ def zeros_by_gate(trained: TrainedModel) -> list[MatrixZeros]:
     found = zeros_by_matrix(weights, parts)
     return [
         MatrixZeros(
-            matrix=_matrix(part.weight),
-            gate=part.label.removeprefix(part.weight).removeprefix("/") or "all",
+            *_place(part.weight),
+            gate=part.label.removeprefix(part.weight).removeprefix("/"),
             weights=found[part.label].weights,
             zeros=found[part.label].zeros,
             dead_rows=found[part.label].dead_rows,
@@ -83,9 +83,9 @@ def zeros_by_gate(trained: TrainedModel) -> list[MatrixZeros]:
     ]
 
 
-def _matrix(name: str) -> str:
-    """A parameter's name in words."""
+def _place(name: str) -> tuple[str, str, str]:
+    """A parameter's layer, direction and matrix."""
     if place := _PLACE.search(name):
         layer, way, kind = place.groups()
-        return f"layer {int(layer) + 1}{_WAYS[way]}, {_MATRICES[kind]}"
-    return name.removesuffix(".linear.weight")
+        return f"layer {int(layer) + 1}", _WAYS[way], _MATRICES[kind]
+    return name.removesuffix(".linear.weight"), "", ""

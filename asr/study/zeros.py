@@ -1,6 +1,5 @@
 """Question 5, its first half: where the zeros go."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +14,6 @@ from asr.study.section import Material, Section, nothing_yet, picture, seeds_of,
 from asr.study.setting import Setting
 
 _PICTURE = "zeros.png"
-_MATRIX = re.compile(r"(layer \d+)(?: (\w+))?, (\w+)$")
 _SPEECH: Final = {(REAL, EXPERIMENT): "real", (CHEAP, METHODS): "synthetic"}
 _FIXED = ("gradual_block", "gradual_regrow")  # the same share of each part that is pruned apart
 
@@ -113,12 +111,8 @@ def _splits(one: Setting) -> list[dict[str, float]]:
 
 def _place(part: MatrixZeros) -> tuple[str, str, str, str]:
     """Its layer, direction, kind of matrix and gate; empty what it has not."""
-    place = _MATRIX.match(part.matrix)
-    if not place:
-        return part.matrix, "", "", ""
-    layer, way, matrix = place.groups()
-    gate = "" if part.gate == "all" else f"{part.gate} gate"
-    return layer, way or "", f"{matrix} matrices", gate
+    matrices = part.matrix and f"{part.matrix} matrices"
+    return part.layer, part.direction, matrices, part.gate and f"{part.gate} gate"
 
 
 def _most(free: Sequence[_Shares]) -> str:

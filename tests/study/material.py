@@ -58,7 +58,7 @@ def write_kept(
     }
     (out / CONFIG).write_text(yaml.safe_dump(config))
     parts = [
-        MatrixZeros(f"layer 1 {way}, {matrix}", gate, 100 * hidden, round(100 * hidden * zeros), 0)
+        MatrixZeros("layer 1", way, matrix, gate, 100 * hidden, round(100 * hidden * zeros), 0)
         for way in ("forwards", "backwards")
         for matrix in ("input", "recurrent")
         for gate in ("reset", "update", "new")

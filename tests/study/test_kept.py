@@ -64,15 +64,18 @@ def test_time_is_the_run_s_own_count_or_from_start_to_end(run):
 def test_zeros_are_counted_gate_by_gate():
     trained = pruned(directions="concatenate")
     weights = dict(trained.model.named_parameters())
-    found = {(part.matrix, part.gate): part for part in zeros_by_gate(trained)}
+    found = {
+        (part.layer, part.direction, part.matrix, part.gate): part
+        for part in zeros_by_gate(trained)
+    }
     assert len(found) == 3 * sum("weight_" in name for name in weights)
     for layer, way, kind in product(
         (1, 2), (("forwards", "left_to_right"), ("backwards", "right_to_left")), ("ih", "hh")
     ):
         whole = weights[f"recurrent.layers.{layer - 1}.{way[1]}.weight_{kind}_l0"]
-        matrix = f"layer {layer} {way[0]}, {'input' if kind == 'ih' else 'recurrent'}"
+        matrix = (f"layer {layer}", way[0], "input" if kind == "ih" else "recurrent")
         for index, gate in enumerate(("reset", "update", "new")):
-            part, rows = found[matrix, gate], whole.chunk(3)[index]
+            part, rows = found[*matrix, gate], whole.chunk(3)[index]
             assert (part.weights, part.zeros) == (rows.numel(), int((rows == 0).sum()))
             assert part.dead_rows == int((rows == 0).all(1).sum())
 
@@ -80,20 +83,20 @@ def test_zeros_are_counted_gate_by_gate():
 @pytest.mark.parametrize(
     ("model", "matrices", "gates"),
     [
-        ({"cell": "lstm"}, {"layer 1 forwards, input"}, {"input_gate", "forget", "cell"}),
-        ({"cell": "rnn", "directions": "one"}, {"layer 1 forwards, recurrent"}, {"all"}),
+        ({"cell": "lstm"}, {("layer 1", "forwards", "input")}, {"input_gate", "forget", "cell"}),
+        ({"cell": "rnn", "directions": "one"}, {("layer 1", "forwards", "recurrent")}, {""}),
         (
             {"cell": "rnn", "directions": "sum", "shared_input": True},
-            {"layer 1, input", "layer 2 backwards, recurrent"},
-            {"all"},
+            {("layer 1", "", "input"), ("layer 2", "backwards", "recurrent")},
+            {""},
         ),
-        ({"projection": 16}, {"projection"}, {"reset", "all"}),
+        ({"projection": 16}, {("projection", "", "")}, {"reset", ""}),
     ],
 )
 def test_every_kind_of_model_is_measured(model, matrices, gates, tmp_path):
     write_run(tmp_path / "run", **model)
     found = measure_run(tmp_path / "run").zeros
-    assert matrices <= {part.matrix for part in found}
+    assert matrices <= {(part.layer, part.direction, part.matrix) for part in found}
     assert gates <= {part.gate for part in found}
 
 

@@ -189,8 +189,8 @@ def test_where_zeros_go_where_a_method_is_free_to_choose(grid):
     out = write_kept(grid, "free", damaged(15), zeros=0.9, method="group_lasso", pruning=lasso)
     weights = json.loads((out / "weights.json").read_text())
     parts = [
-        {"matrix": f"layer {layer} forwards, {matrix}", "gate": gate, "weights": 100, "zeros": n}
-        | {"dead_rows": layer}
+        {"layer": f"layer {layer}", "direction": "forwards", "matrix": matrix, "gate": gate}
+        | {"weights": 100, "zeros": n, "dead_rows": layer}
         for layer, matrix, gate, n in (
             (1, "input", "new", 100),
             (1, "input", "reset", 90),
@@ -221,9 +221,8 @@ def test_models_without_gates_or_of_one_direction(tmp_path):
     write_kept(tmp_path, "dense", damaged(4))
     out = write_kept(tmp_path, "s", damaged(9), zeros=0.9, method="group_lasso")
     weights = json.loads((out / "weights.json").read_text())
-    plain = {"gate": "all", "weights": 100, "dead_rows": 0}
-    one, other = "layer 1, input", "layer 1, recurrent"
-    parts = [{"matrix": one, "zeros": 75} | plain, {"matrix": other, "zeros": 85} | plain]
+    plain = {"layer": "layer 1", "direction": "", "gate": "", "weights": 100, "dead_rows": 0}
+    parts = [{"matrix": one, "zeros": n} | plain for one, n in (("input", 75), ("recurrent", 85))]
     (out / "weights.json").write_text(json.dumps(weights | {"zeros": parts}))
     text = zeros.section(material(tmp_path)).text
     assert cells(text, "group lasso")[1:] == ["75.0", "85.0", "0 of 512"]
