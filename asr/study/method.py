@@ -38,7 +38,11 @@ def section(material: Material) -> Section:
     chosen_by = {one.group_key: one.cer for one in material.tuned}
     near.sort(key=lambda one: chosen_by.get(one.group_key, one.cer))
     rows = beside(found.reference, near)
-    text = f"{_sentence(near, chosen_by)}\n\n{_table(rows, chosen_by)}"
+    low, high = 100 * (SPARSITY - NEAR), 100 * (SPARSITY + NEAR)
+    text = (
+        f"{_sentence('synthetic', near, chosen_by)}Settings from {low:.1f} to {high:.1f} % zeros "
+        f"count as 90 %.\n\n{_table(rows, chosen_by)}"
+    )
     if missed:
         landed = ", ".join(f"{name(one)} {100 * one.sparsity:.1f} %" for one in missed)
         text += f"\nNot compared, since they landed elsewhere: {landed}.\n"
@@ -62,7 +66,8 @@ def _on_real(material: Material) -> str:
         return "On real speech there is no second method yet.\n"
     chosen_by = {one.group_key: one.cer for one in material.tuned}
     near.sort(key=lambda one: chosen_by.get(one.group_key, one.cer))
-    return f"On real speech, in 16x16:\n\n{_table(beside(found.reference, near), chosen_by)}"
+    table = _table(beside(found.reference, near), chosen_by)
+    return f"{_sentence('real', near, chosen_by)}\n\n{table}"
 
 
 def _table(rows: Sequence[Compared], chosen_by: dict[str, float]) -> str:
@@ -93,19 +98,17 @@ def name(setting: Setting) -> str:
     return ", ".join(said)
 
 
-def _sentence(near: Sequence[Setting], chosen_by: dict[str, float]) -> str:
+def _sentence(speech: str, near: Sequence[Setting], chosen_by: dict[str, float]) -> str:
     """The best in blocks by validation, and whether the test split tells it from the second."""
-    low, high = 100 * (SPARSITY - NEAR), 100 * (SPARSITY + NEAR)
-    within = f"Settings from {low:.1f} to {high:.1f} % zeros count as 90 %."
     in_blocks = [one for one in near if one.block == BLOCK]
     if len(in_blocks) < 2:
-        return within
+        return ""
     first, second = in_blocks[:2]
     gap = compare_settings(first, second).relative
     chosen = "validation" if first.group_key in chosen_by else "test"
     told = "which tells the two apart" if gap.low > 0 else "which does not tell the two apart"
     return (
-        f"In {BLOCK} blocks and by the {chosen} split, {name(first)} comes first; the CER of the "
-        f"next, {name(second)}, is {signed(gap)} relative to it on the test split "
-        f"({seeds_of(first, second)} at least), {told}. {within}"
+        f"On {speech} speech, in {BLOCK} blocks and by the {chosen} split, {name(first)} comes "
+        f"first; the CER of the next, {name(second)}, is {signed(gap)} relative to it on the test "
+        f"split ({seeds_of(first, second)} at least), {told}. "
     )

@@ -163,9 +163,20 @@ def test_methods_beside_each_other_only_where_they_are_equally_sparse(tmp_path):
     assert order == ["dense", "gradual, score max", "gradual, score l2"]
     assert "they landed elsewhere: blocks by a threshold (BP)" in text
     assert "no second method" in text
-    assert "In 16x16 blocks and by the test split, gradual, score max comes first" in text
+    assert "On synthetic speech, in 16x16 blocks and by the test split, gradual, score max" in text
     assert "the next, gradual, score l2, is +25.0 % (" in text
     assert "which does not tell the two apart" in text
+
+
+def test_methods_on_real_speech(grid):
+    cheap = {"corpus": "synthetic", "experiment": "study_method", "baseline_key": "d"}
+    write_kept(grid, "d", damaged(4), **cheap)
+    write_kept(grid, "g", damaged(10), zeros=0.9, **cheap)
+    write_kept(grid, "grown", damaged(15), zeros=0.9, method="gradual_regrow")
+    _, text = method.section(material(grid)).text.split("On real speech, in 16x16 blocks")
+    assert text.startswith(" and by the test split, gradual, regrown, score l2 comes first; ")
+    assert "the next, gradual, score l2, is +166.7 % (" in text  # 40 errors beside 15
+    assert [cells(text, name)[2] for name in ("dense", "gradual, regrown")] == ["0.0 %", "90.0 %"]
 
 
 def test_methods_are_ordered_by_validation(tmp_path):
