@@ -18,16 +18,16 @@ flow: .venv/installed  ## whole runs, kills and resumes
 	$(BIN)/pytest -n 2 -m flow
 
 faults: .venv/installed  ## killed processes, full disks, damaged files
-	$(BIN)/pytest -n 2 --dist worksteal -m faults tests/faults
+	$(BIN)/pytest -n 2 --dist worksteal -m faults
 
 slurm: .venv/installed  ## sweeps on a real SLURM of one node, which this starts
 	$(BIN)/pytest -m slurm
 
 slow: .venv/installed  ## trainings that must reach an error rate
-	$(BIN)/pytest -m slow tests/test_digits.py
+	$(BIN)/pytest -m slow
 
 slow_and_faults: .venv/installed  ## both at once: the first is one training, on one core
-	$(BIN)/pytest -n 2 --dist worksteal -m 'slow or faults' tests/test_digits.py tests/faults
+	$(BIN)/pytest -n 2 --dist worksteal -m 'slow or faults'
 
 browser: .venv/installed  ## the leaderboard's page in Debian's chromium
 	$(BIN)/pytest -m browser

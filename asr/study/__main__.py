@@ -22,6 +22,7 @@ from asr.study import (
     larger,
     method,
     payers,
+    targets,
     tuning,
     zeros,
 )
@@ -31,6 +32,7 @@ from asr.study.section import Material, Section
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "front": front.section,
+    "targets": targets.section,
     "corpus": corpus.section,
     "tuning": tuning.section,
     "equal-width": equal_width.section,

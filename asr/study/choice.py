@@ -1,5 +1,6 @@
 """Question 6: which model is worth its time, dense and sparse ones in the same runtime."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from asr.study.section import (
     nothing_yet,
     percent,
     picture,
+    signed,
     table,
     units_and_zeros,
 )
@@ -27,6 +29,7 @@ MEASURED = "models.json"  # of asr.inference.benchmark.several_models, beside th
 _PROGRAM = "asr.inference.benchmark.several_models"
 _PICTURE = "choice.png"
 _OTHERS = "sparse in other blocks"
+_USUAL = f"sparse in {BLOCK}"
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,15 @@ class _Timed:
 
     @property
     def name(self) -> str:
-        """Of the setting; with its block where that is not the usual one."""
-        block = f" in {self.setting.block}" if self.kind == _OTHERS else ""
-        return units_and_zeros(self.setting) + block
+        """Of the setting."""
+        return units_and_zeros(self.setting)
 
     @property
     def kind(self) -> str:
         """What it is drawn as."""
         if self.setting.dense:
             return "dense"
-        return f"sparse in {BLOCK}" if self.setting.block == BLOCK else _OTHERS
+        return _USUAL if self.setting.block == BLOCK else _OTHERS
 
 
 def section(material: Material) -> Section:
@@ -84,12 +86,12 @@ def section(material: Material) -> Section:
     timed = _timed(found, measured)
     reference = next(one for one in timed if one.setting is found.reference)
     points: dict[str, list[tuple[float, Interval, str]]] = {
-        kind: [] for kind in ("dense", f"sparse in {BLOCK}", _OTHERS)
+        kind: [] for kind in ("dense", _USUAL, _OTHERS)
     }
     for one in timed:
         points[one.kind].append((one.seconds, one.setting.cer_interval, one.name))
     figure = figures.over_size(
-        points, "real-time factor, audio to text", "CER, %, test split", apart=[_OTHERS]
+        points, "real-time factor, audio to text", "CER, %, test split", apart=[_USUAL, _OTHERS]
     )
     head = ["model", "weights not zero", "CER %", "real-time factor"]
     return Section(
@@ -99,7 +101,7 @@ def section(material: Material) -> Section:
             [*head, f"times as fast as {reference.name}"],
             [_row(one, reference, rounds) for one in timed],
         )
-        + "\n"
+        + f"\n{_nearest(timed, rounds)}\n"
         + picture(_PICTURE, "CER over the real-time factor"),
         {_PICTURE: figure},
     )
@@ -155,11 +157,7 @@ def _beaten(timed: Sequence[_Timed], rounds: Rounds) -> str:
 
 def _untimed(found: Grid, timed: Sequence[_Timed]) -> str:
     known = {one.setting for one in timed}
-    left = [
-        units_and_zeros(one) + ("" if one.dense else f", {one.block}")
-        for one in _candidates(found)
-        if one not in known
-    ]
+    left = [units_and_zeros(one) for one in _candidates(found) if one not in known]
     return f" Not timed: {'; '.join(left)}." if left else ""
 
 
@@ -169,6 +167,29 @@ def _beats(one: _Timed, other: _Timed, rounds: Rounds) -> bool:
         return False
     sooner = median_interval(rounds.ratios(other.run, one.run).tolist())
     return sooner.low > 1 and compare_settings(one.setting, other.setting).relative.low > 0
+
+
+def _nearest(timed: Sequence[_Timed], rounds: Rounds) -> str:
+    """Each sparse model beside the dense one of about its time, and whose CER is lower."""
+    dense = [one for one in timed if one.setting.dense]
+    rows = []
+    lower, higher = [], []
+    for one in timed:
+        if one.setting.dense:
+            continue
+        other = min(dense, key=lambda other: abs(math.log(rounds.ratio(other.run, one.run))))
+        gap = compare_settings(other.setting, one.setting).relative
+        rows.append([one.name, other.name, faster(rounds, other.run, one.run), signed(gap)])
+        if gap.high < 0:
+            lower.append(one.name)
+        elif gap.low > 0:
+            higher.append(one.name)
+    head = ["sparse model", "dense model nearest in time", "times as fast as it"]
+    return (
+        f"Beside the dense model nearest in time the CER is shown lower for: "
+        f"{'; '.join(lower) or 'none'}; higher for: {'; '.join(higher) or 'none'}. Pairs are not "
+        f"adjusted for their number.\n\n{table([*head, 'CER to it, relative'], rows)}"
+    )
 
 
 def _row(one: _Timed, reference: _Timed, rounds: Rounds) -> list[str]:

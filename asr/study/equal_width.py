@@ -82,7 +82,7 @@ def _still_learning(models: Sequence[Setting]) -> str:
 def _sentence(one: Compared) -> str:
     assert one.comparison is not None
     said = _SAID[verdict(one.comparison, MARGIN)]
-    whose = "" if len(one.setting.runs) > 1 else ", of this one training"
+    whose = "" if len(one.setting.runs) > 1 else "; this is one training"
     return (
         f"- **{name(one.setting)}** ({seeds_of(one.setting)}): CER "
         f"{signed(one.comparison.relative)} relative to dense, {said}{whose}.\n"

@@ -1,5 +1,7 @@
 """The few lines that the front page takes from the study."""
 
+from collections.abc import Mapping
+
 from asr.study.plan import EXPERIMENT, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Material,
@@ -37,7 +39,7 @@ def section(material: Material) -> Section:
         "CER, relative to the first",
     ]
     return Section(
-        _sentence(found)
+        _sentence(found, {one.group_key: one for one in material.searched})
         + table(
             head,
             [
@@ -51,20 +53,24 @@ def section(material: Material) -> Section:
     )
 
 
-def _sentence(found: Grid) -> str:
+def _sentence(found: Grid, searched: Mapping[str, Setting]) -> str:
     """What 90 % cost at equal width, and beside a dense model of as many weights."""
     ninety = [one for one in found.usual_at_width if one.is_at(SPARSITY)]
     if not ninety:
         return ""
     one = ninety[0]
-    said = [_beside(dense, one) for dense in (found.reference, *found.as_large(one))]
-    return f"**{units_and_zeros(one)}**: CER {', and '.join(said)}.\n\n"
+    said = [_beside(dense, one, searched) for dense in (found.reference, *found.as_large(one))]
+    return f"**{units_and_zeros(one)}** ({seeds_of(one)}): CER {'; '.join(said)}.\n\n"
 
 
-def _beside(dense: Setting, one: Setting) -> str:
+def _beside(dense: Setting, one: Setting, searched: Mapping[str, Setting]) -> str:
+    """By greedy decoding and, where both were so scored, with a language model."""
     gap = signed(compare_settings(dense, one).relative)
-    share = one.nonzero / dense.nonzero
-    return f"{gap} relative to {units_and_zeros(dense)}, with {share:.2f} times its weights"
+    said = f"{gap} relative to {units_and_zeros(dense)} ({seeds_of(dense)})"
+    if dense.group_key in searched and one.group_key in searched:
+        both = compare_settings(searched[dense.group_key], searched[one.group_key])
+        said += f", {signed(both.relative)} with a language model"
+    return f"{said}, with {one.nonzero / dense.nonzero:.2f} times its weights"
 
 
 def _row(one: Setting, difference: str) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from asr.errors import InputError
 from asr.inference.benchmark.timing import Rounds
 from asr.study import figures
 from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
@@ -39,11 +40,11 @@ def sizes(material: Material) -> Section:
     for kind in _KINDS:
         series[f"exported {kind}"] = [one.file_exported[kind] / 1e6 for one in weights]
     figure = figures.bars(
-        [f"{units_and_zeros(one)}, {one.block}" for one in shown],
+        [units_and_zeros(one) for one in shown],
         series,
         "size of the whole model, MB",
     )
-    head = ["model", "block", "recurrent matrices, fp32"]
+    head = ["model", "recurrent matrices, fp32"]
     head += [f"dense {kind}" for kind in _KINDS] + [f"exported {kind}" for kind in _KINDS]
     head += ["exported fp16 to dense fp32"]
     return Section(
@@ -58,8 +59,10 @@ def _sentence(shown: list[Setting]) -> str:
     said = []
     for block in dict.fromkeys(one.block for one in at):
         alike = [one for one in at if one.block == block]
-        share = between([100 * _share(one) for one in alike], "{:.1f}")
-        said.append(f"{block} {share} % and {between(map(_smaller, alike), '1/{:.1f}')}")
+        weights = [one.runs[0].weights for one in alike]
+        share = between([100 * one.recurrent_share for one in weights], "{:.2f}")
+        smaller = between([one.times_smaller for one in weights], "1/{:.1f}")
+        said.append(f"{block} {share} % and {smaller}")
     return (
         f"At {100 * at[0].sparsity:.0f} %, what recurrent matrices in fp32 take of their dense "
         "bytes, indices included, and whole models in fp16 of the dense fp32 file: "
@@ -67,25 +70,14 @@ def _sentence(shown: list[Setting]) -> str:
     )
 
 
-def _share(one: Setting) -> float:
-    weights = one.runs[0].weights
-    return weights.recurrent_exported["fp32"] / weights.recurrent_dense
-
-
-def _smaller(one: Setting) -> float:
-    weights = one.runs[0].weights
-    return weights.file_dense["fp32"] / weights.file_exported["fp16"]
-
-
 def _size(one: Setting) -> list[str]:
     weights = one.runs[0].weights
     return [
         units_and_zeros(one),
-        str(one.block),
-        f"{100 * _share(one):.1f} % of dense",
+        f"{100 * weights.recurrent_share:.2f} % of dense",
         *(f"{weights.file_dense[kind] / 1e6:.2f} MB" for kind in _KINDS),
         *(f"{weights.file_exported[kind] / 1e6:.2f} MB" for kind in _KINDS),
-        f"1/{_smaller(one):.1f}",
+        f"1/{weights.times_smaller:.1f}",
     ]
 
 
@@ -98,24 +90,28 @@ def speed(material: Material) -> Section:
             "python -m asr.inference.benchmark.trained_model SPARSE_RUN --dense DENSE_RUN "
             f"--manifest MANIFEST --json {path}",
         )
-    return read_measured(path, "asr.inference.benchmark.trained_model", _speed)
-
-
-def _speed(measured: dict[str, Any]) -> Section:
-    cases = [_Case.of(row, measured["libraries"]) for row in measured["rows"]]
-    rows = [cells for one in cases for cells in one.cells(measured["cer"])]
-    runs = " and ".join(f"{one['run_key']} ({one['what']})" for one in measured["runs"])
+    measured = read_measured(path, "asr.inference.benchmark.trained_model", _Speed.of)
+    kept = {run.folder.name for run in material.runs}
+    if unknown := [key for key in measured.runs if key not in kept]:
+        raise InputError(
+            str(path),
+            expected="runs that are kept beside it",
+            got=", ".join(unknown),
+            remedy="Keep them, or measure kept ones.",
+        )
+    cases = measured.cases
+    rows = [cells for one in cases for cells in one.cells(measured.cer)]
     figure = figures.bars(
         [f"{one.threads} thread(s), {one.batch} at a time" for one in cases],
         {each: [one.real_time_factor(each) for one in cases] for each in cases[0].contestants},
         "real-time factor, audio to text",
     )
     head = ["threads", "at a time", "contestant", "CER % of these", "real-time factor"]
-    head += [f"{measured['libraries'][0]} / this", "fastest dense library / this"]
+    head += [f"{cases[0].libraries[0]} / this", "fastest dense library / this"]
     head += [f"{_OWN} / this"]
     return Section(
-        f"Runs {runs}, on {machine(measured)}; {_fastest(cases)}\n\n{table(head, rows)}\n"
-        + picture(_SPEED, "real-time factors"),
+        f"Runs {' and '.join(map(' '.join, measured.runs.items()))}, on {measured.machine}; "
+        f"{_fastest(measured)}\n\n{table(head, rows)}\n" + picture(_SPEED, "real-time factors"),
         {_SPEED: figure},
     )
 
@@ -163,8 +159,28 @@ class _Case:
         ]
 
 
-def _fastest(cases: Sequence[_Case]) -> str:
+@dataclass(frozen=True)
+class _Speed:
+    """What the benchmark wrote."""
+
+    cases: Sequence[_Case]
+    runs: Mapping[str, str]  # run key -> what it is, in brackets
+    cer: Mapping[str, float]  # of contestants
+    machine: str
+
+    @classmethod
+    def of(cls, measured: Mapping[str, Any]) -> "_Speed":
+        return cls(
+            [_Case.of(row, measured["libraries"]) for row in measured["rows"]],
+            {one["run_key"]: f"({one['what']})" for one in measured["runs"]},
+            {name: float(rate) for name, rate in measured["cer"].items()},
+            machine(measured),
+        )
+
+
+def _fastest(measured: _Speed) -> str:
     """How many times faster in fp16 than torch, than libraries, than the same runtime dense."""
+    cases = measured.cases
     torch = between([one.rounds.ratio(one.libraries[0], _SPARSE) for one in cases], "{:.1f}")
     libraries = between(
         [one.rounds.ratio(one.fastest(_SPARSE), _SPARSE) for one in cases], "{:.1f}"
@@ -173,5 +189,6 @@ def _fastest(cases: Sequence[_Case]) -> str:
     return (
         f"over the rows below, {_SPARSE} is {torch} times as fast as torch, {libraries} times as "
         f"the fastest dense library, and {own} times as {_OWN}: only the last is sparsity's "
-        f"doing alone. {of_rounds(cases[0].rounds)}"
+        f"doing alone, and its price a CER of these of {100 * measured.cer[_SPARSE]:.1f} instead "
+        f"of {100 * measured.cer[_OWN]:.1f} %. {of_rounds(cases[0].rounds)}"
     )

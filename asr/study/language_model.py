@@ -1,5 +1,7 @@
 """What sparsity costs beside a language model, where words count."""
 
+from collections.abc import Sequence
+
 from asr.errors import InputError
 from asr.statistics.comparison import Unit
 from asr.study.plan import EXPERIMENT, REAL, Grid, grid
@@ -22,12 +24,13 @@ _UNITS: tuple[Unit, ...] = ("words", "characters")
 
 
 def section(material: Material) -> Section:
-    """Dense and block-sparse models of every width, all searched by the same decoder."""
+    """Dense and block-sparse models of every width and block, searched by the same decoder."""
     found = grid(material.searched, REAL, EXPERIMENT)
     if found is None or not found.others:
         return Section("No pair of models yet: score and keep them by the commands above.\n")
-    _refuse_several_decoders(found)
-    rows = beside(found.reference, found.others, unit="words")
+    models = _models(found)
+    _refuse_several_decoders([found.reference, *models])
+    rows = beside(found.reference, models, unit="words")
     greedy = {one.group_key: one for one in material.settings}
     head = ["model", "WER %", "greedy WER %", "WER to the first, relative", "p"]
     head += ["CER %", "greedy CER %", "CER to the first, relative"]
@@ -38,12 +41,17 @@ def section(material: Material) -> Section:
     everything = grid(material.settings, REAL, EXPERIMENT)
     missing = [
         units_and_zeros(one)
-        for one in (everything.others if everything else [])
+        for one in (_models(everything) if everything else [])
         if one.group_key not in searched
     ]
     if missing:
         text += f"\nNot scored with it: {'; '.join(missing)}.\n"
     return Section(text)
+
+
+def _models(found: Grid) -> list[Setting]:
+    """Beside the reference, those in other blocks last."""
+    return [*found.others, *(one for one in found.standard if one not in found.others)]
 
 
 def _sentences(found: Grid) -> str:
@@ -87,12 +95,9 @@ def _row(one: Compared, reference: Setting, greedy: dict[str, Setting]) -> list[
     ]
 
 
-def _refuse_several_decoders(found: Grid) -> None:
+def _refuse_several_decoders(models: Sequence[Setting]) -> None:
     """Another weight, bonus or language model would be compared with, not sparsity alone."""
-    used = {
-        (one.system.decoder, str(one.system.results[0].language_model))
-        for one in (found.reference, *found.others)
-    }
+    used = {(one.system.decoder, str(one.system.results[0].language_model)) for one in models}
     if len(used) > 1:
         raise InputError(
             "the kept results with a language model",

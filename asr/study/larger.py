@@ -26,11 +26,12 @@ from asr.study.setting import Setting
 NARROWER = {1.5: "two thirds as wide", 2.0: "half as wide"}  # by how much wider the sparse one is
 QUARTER = 0.25  # of the recurrent layers' weights, at most, the sparse one is to have
 _PICTURE = "larger.png"
-_AS_MANY = "as many weights"
-_SAID = {
-    "shown": "at or below it",
-    "refuted": "above it",
-    "open": "which leaves open which is lower",
+_AS_MANY, _PARENT = "as many weights", "its dense parent"
+_SPARSE_ONE = {  # what a sparse model is, by what the dense one beside it is
+    _AS_MANY: "As many weights as a dense model",
+    _PARENT: "Beside the dense parent",
+    NARROWER[1.5]: "1.5 times as wide as a dense model",
+    NARROWER[2.0]: "Twice as wide as a dense model",
 }
 
 
@@ -90,7 +91,7 @@ def _pairs(one: Setting, found: Grid) -> list[_Pair]:
         if other in found.as_large(one):
             pairs.append(_Pair(one, _AS_MANY, other))
         elif other is parent:
-            pairs.append(_Pair(one, "its dense parent", other))
+            pairs.append(_Pair(one, _PARENT, other))
         elif wider in NARROWER:
             pairs.append(_Pair(one, NARROWER[wider], other))
     return pairs
@@ -114,18 +115,22 @@ def _row_of_pair(pair: _Pair, p: float) -> list[str]:
 
 
 def _sentences(pairs: Sequence[_Pair]) -> str:
-    """One for each pair: at or below, and with how many weights."""
+    """One for each kind of pair: the differences, and how many are at or below."""
     said = []
-    for pair in pairs:
-        quarter = ""
-        if pair.kind != _AS_MANY:  # where fewer weights are the point
-            quarter = f" ({'at most' if pair.weights <= QUARTER else 'more than'} a quarter)"
-        sparse = f"**{units_and_zeros(pair.sparse)}** ({seeds_of(pair.sparse)})"
-        dense = f"{units_and_zeros(pair.dense)} ({pair.kind}, {seeds_of(pair.dense)})"
+    for kind, name in _SPARSE_ONE.items():
+        own = [pair for pair in pairs if pair.kind == kind]
+        if not own:
+            continue
+        found = [verdict(pair.comparison, 0.0) for pair in own]
+        listed = "; ".join(
+            f"{units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)} "
+            f"{signed(pair.comparison.relative)}"
+            for pair in own
+        )
+        seeds = seeds_of(*(one for pair in own for one in (pair.sparse, pair.dense)))
         said.append(
-            f"- {sparse} beside {dense}: CER {signed(pair.comparison.relative)} with "
-            f"{pair.weights:.2f} times the recurrent layers' weights{quarter}, "
-            f"{_SAID[verdict(pair.comparison, 0.0)]}.\n"
+            f"- **{name}**: CER {listed}. At or below it: shown for {found.count('shown')}, "
+            f"refuted for {found.count('refuted')} of {len(own)}; at least {seeds} each.\n"
         )
     return "".join(said)
 

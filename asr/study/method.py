@@ -37,7 +37,7 @@ def section(material: Material) -> Section:
     near, missed = _apart(found)
     chosen_by = {one.group_key: one.cer for one in material.tuned}
     near.sort(key=lambda one: chosen_by.get(one.group_key, one.cer))
-    rows = beside(found.reference, near)
+    rows = _rows(found, near)
     low, high = 100 * (SPARSITY - NEAR), 100 * (SPARSITY + NEAR)
     text = (
         f"{_sentence('synthetic', near, chosen_by)}Settings from {low:.1f} to {high:.1f} % zeros "
@@ -66,8 +66,15 @@ def _on_real(material: Material) -> str:
         return "On real speech there is no second method yet.\n"
     chosen_by = {one.group_key: one.cer for one in material.tuned}
     near.sort(key=lambda one: chosen_by.get(one.group_key, one.cer))
-    table = _table(beside(found.reference, near), chosen_by)
-    return f"{_sentence('real', near, chosen_by)}\n\n{table}"
+    return f"{_sentence('real', near, chosen_by)}\n\n{_table(_rows(found, near), chosen_by)}"
+
+
+def _rows(found: Grid, near: Sequence[Setting]) -> list[Compared]:
+    """The dense model and the methods beside the usual one, or beside the dense one without it."""
+    usual = next((one for one in near if one in found.usual), None)
+    if usual is None:
+        return beside(found.reference, near)
+    return beside(usual, [found.reference, *(one for one in near if one is not usual)])
 
 
 def _table(rows: Sequence[Compared], chosen_by: dict[str, float]) -> str:
@@ -78,9 +85,11 @@ def _table(rows: Sequence[Compared], chosen_by: dict[str, float]) -> str:
     columns = {
         "block": lambda one: one.block or "",
         "zeros": lambda one: f"{100 * one.sparsity:.1f} %",
+        "weights not zero": lambda one: f"{one.nonzero:,}",
         "validation CER %": validation,
     }
-    return comparison_table(rows, name, what="method", more=columns)
+    first = name(rows[0].setting)
+    return comparison_table(rows, name, what="method", more=columns, to=first)
 
 
 def name(setting: Setting) -> str:
@@ -106,7 +115,11 @@ def _sentence(speech: str, near: Sequence[Setting], chosen_by: dict[str, float])
     first, second = in_blocks[:2]
     gap = compare_settings(first, second).relative
     chosen = "validation" if first.group_key in chosen_by else "test"
-    told = "which tells the two apart" if gap.low > 0 else "which does not tell the two apart"
+    told = "which does not tell the two apart"
+    if gap.low > 0:
+        told = "which tells the two apart"
+    elif gap.high < 0:
+        told = "where it is the lower one"
     return (
         f"On {speech} speech, in {BLOCK} blocks and by the {chosen} split, {name(first)} comes "
         f"first; the CER of the next, {name(second)}, is {signed(gap)} relative to it on the test "

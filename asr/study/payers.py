@@ -45,6 +45,7 @@ def section(material: Material) -> Section:
         "error rate, sparse less dense, points, with 95 % intervals",
     )
     head = ["by", "group", "utterances", "length", "dense %", "sparse %", "difference, points"]
+    head += ["relative"]
     rows = [_row(kind, part) for kind, parts in groups.items() for part in parts]
     return Section(
         f"{_who(groups, overall)}\n\n{table(head, rows)}\n{note}\n"
@@ -54,29 +55,33 @@ def section(material: Material) -> Section:
 
 
 def _who(groups: dict[str, list[Subgroup]], overall: dict[str, float]) -> str:
-    """The groups whose whole interval lies above the difference of all."""
-    said = [
-        f"{part.name} ({_gap(part)} points, by {kind}; all: {100 * overall[kind]:+.1f})"
-        for kind, parts in groups.items()
-        for part in parts
-        if part.name not in _NO_GROUPS and _interval(part).low > overall[kind]
-    ]
+    """The difference of all, and the groups whose whole interval lies above or below it."""
+    text = []
+    for kind, parts in groups.items():
+        whole = overall[kind]
+        own = [part for part in parts if part.name not in _NO_GROUPS]
+        more = [f"{one.name} {_gap(one)}" for one in own if _interval(one).low > whole]
+        less = [f"{one.name} {_gap(one)}" for one in own if _interval(one).high < whole]
+        told = [
+            f"{side} for {', '.join(ones)}"
+            for side, ones in (("more", more), ("less", less))
+            if ones
+        ]
+        apart = "; ".join(told) or "no group is told apart"
+        text.append(f"- **By {kind}**: all {100 * whole:+.1f} points; {apart}.\n")
     full = [
         f"{part.name} ({100 * part.rate_a:.0f} %)"
         for parts in groups.values()
         for part in parts
         if part.name not in _NO_GROUPS and part.utterances >= FEW and part.rate_a > NEARLY_ALL
     ]
-    text = "No group's interval lies above the difference of the whole test split."
-    if said:
-        text = (
-            f"The interval lies above the difference of the whole test split for: "
-            f"{'; '.join(said)}."
-        )
     if full:
-        text += f" Little was left to lose where the dense model errs already: {', '.join(full)}."
+        text.append(
+            f"\nLittle was left to lose where the dense model errs already: {', '.join(full)}.\n"
+        )
     return (
-        f"{text} Intervals are not adjusted for the number of groups, and not given for fewer "
+        f"{''.join(text)}\nA group is told apart where its interval does not hold the difference "
+        "of all. Intervals are not adjusted for the number of groups, and not given for fewer "
         f"than {FEW} utterances."
     )
 
@@ -102,4 +107,5 @@ def _row(kind: str, part: Subgroup) -> list[str]:
         f"{100 * part.rate_a:.1f}",
         f"{100 * part.rate_b:.1f}",
         _gap(part),
+        f"{100 * part.difference.estimate / part.rate_a:+.0f} %" if part.rate_a else "",
     ]

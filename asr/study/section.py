@@ -12,6 +12,7 @@ from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, Comparison, Unit, compare, holm
 from asr.study import figures
 from asr.study.kept import SEARCHED, Kept
+from asr.study.plan import BLOCK
 from asr.study.setting import Setting, settings
 
 FIGURES = "figures:"  # where pictures are, until it is known which page shows them
@@ -88,9 +89,13 @@ def comparison_table(
     what: str,
     more: Mapping[str, Callable[[Setting], str]],
     margin: float | None = None,
+    to: str = "dense",
 ) -> str:
-    """Markdown: what it is, further columns, rates, the difference, and the margin's verdict."""
-    head = [what, *more, "CER %", "of each seed", "WER %", "CER to dense, relative", "p"]
+    """Markdown: what it is, further columns, rates, the difference, and the margin's verdict.
+
+    `to` is what the first row is called in the head of the differences.
+    """
+    head = [what, *more, "CER %", "of each seed", "WER %", f"CER to {to}, relative", "p"]
     head += [] if margin is None else [f"within {100 * margin:.0f} %"]
     lines = []
     for one in rows:
@@ -111,7 +116,7 @@ def comparison_figure(rows: Sequence[Compared], name: Callable[[Setting], str]) 
         [one.setting.dense for one in rows],
         [one.setting.cer_interval for one in rows],
         [one.setting.rates for one in rows],
-        "CER on the test split, %, with 95 % intervals; ticks: seeds",
+        "CER, test split, %, with 95 % intervals; ticks: seeds",
     )
 
 
@@ -122,9 +127,11 @@ def rate_cells(setting: Setting) -> list[str]:
 
 
 def units_and_zeros(setting: Setting) -> str:
-    """What a model is called where widths differ."""
-    zeros = "dense" if setting.dense else f"{100 * setting.sparsity:.0f} % zeros"
-    return f"{setting.hidden} units, {zeros}"
+    """What a model is called where widths differ; with its block where that is not the usual."""
+    if setting.dense:
+        return f"{setting.hidden} units, dense"
+    block = "" if setting.block == BLOCK else f" in {setting.block}"
+    return f"{setting.hidden} units, {100 * setting.sparsity:.0f} % zeros{block}"
 
 
 def percent(interval: Interval) -> str:

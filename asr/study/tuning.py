@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from statistics import median
 from typing import Any
 
 from asr.study.plan import EXPERIMENT as GRID
@@ -75,6 +76,9 @@ def cost(material: Material) -> Section:
     text = table(["experiment", "runs kept", "hours of a core"], rows)
     if found := grid(material.settings, REAL, GRID):
         own = [run for one in (found.reference, *found.equal_width) for run in one.runs]
-        minutes = between([run.weights.training_seconds / 60 for run in own], "{:.0f}")
-        text += f"\nA run of {found.reference.hidden} units took {minutes} minutes.\n"
+        minutes = [run.weights.training_seconds / 60 for run in own]
+        text += (
+            f"\nA run of {found.reference.hidden} units took {median(minutes):.0f} minutes in the "
+            f"median ({between(minutes, '{:.0f}')}).\n"
+        )
     return Section(text)

@@ -85,8 +85,8 @@ def section(material: Material) -> Section:
     return Section(
         f"Zeros where the method chooses, in the parts that differ most:\n\n{_most(free)}\n"
         "In percent. Each group of columns splits the same weights: by layer, by direction, by "
-        f"matrix, by gate. Of {seeds_of(*(one.setting for one in free))} at least: another may "
-        "move what differs little.\n\n"
+        f"matrix, by gate. At least {seeds_of(*(one.setting for one in free))} each; another "
+        "seed may change small differences.\n\n"
         f"{table(heads, [_row(one, parts) for one in free])}\n{text}\n"
         + picture(_PICTURE, "zeros by layer, direction, matrix and gate"),
         {_PICTURE: figure},

@@ -91,8 +91,8 @@ def open_files() -> int:
 def fuzz(name: str, count: int, seed: int, folder: Path) -> dict[str, object]:
     """Read so many damaged files of a format: whole, a part, and an hour that is not there.
 
-    Then the first half of them again: what the allocator keeps of the largest it has by then, so
-    that memory which still grows is a leak.
+    Then the first half of them again: by then the allocator holds what the largest file needed, so
+    growth in this second pass is a leak.
     """
     content, rng = sound(name), random.Random(seed)
     path = folder / f"damaged.{FORMATS[name][2]}"

@@ -1,0 +1,113 @@
+"""The targets that were set before anything was measured, and what became of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from asr.study.block_size import MARGIN as LARGE_BLOCKS
+from asr.study.equal_width import MARGIN
+from asr.study.larger import QUARTER
+from asr.study.plan import BLOCK, EXPERIMENT, REAL, SPARSITY, Grid, grid
+from asr.study.section import (
+    Material,
+    Section,
+    compare_settings,
+    nothing_yet,
+    seeds_of,
+    signed,
+    table,
+    units_and_zeros,
+    verdict,
+)
+from asr.study.setting import Setting
+
+LARGEST = "32x32"
+TENTH, EIGHTH = 1 / 10, 1 / 8  # of the pruned matrices' dense fp32 bytes, and of the whole file's
+_WIDER = ((1.5, 0.9), (2.0, 0.95))  # than the dense model, and its zeros
+
+
+@dataclass(frozen=True)
+class _Target:
+    asked: str
+    found: str = "not trained and scored yet"
+    verdict: str = "open"
+
+
+def section(material: Material) -> Section:
+    """A row a target, with the interval of what was measured."""
+    found = grid(material.settings, REAL, EXPERIMENT)
+    if found is None or not found.standard:
+        return nothing_yet("sparse model", "python train.py -m +experiment=study_width")
+    targets = [*_at_equal_width(found), *_wider(found), *_sizes(found)]
+    reached = sum(one.verdict in ("shown", "met") for one in targets)
+    left = sum(one.verdict == "open" for one in targets)
+    return Section(
+        f"Of {len(targets)} targets, reached: {reached}; not reached: "
+        f"{len(targets) - reached - left}; open: {left}.\n\n"
+        + table(
+            ["target", "measured", "verdict"],
+            [[one.asked, one.found, one.verdict] for one in targets],
+        )
+    )
+
+
+def _at_width(found: Grid, block: str) -> Setting | None:
+    """The usual model of 90 % zeros in blocks of a size."""
+    wanted = (one for one in found.standard if one in found.equal_width and one.is_at(SPARSITY))
+    return next((one for one in wanted if one.block == block), None)
+
+
+def _at_equal_width(found: Grid) -> Iterator[_Target]:
+    for block, margin in ((BLOCK, MARGIN), (LARGEST, LARGE_BLOCKS)):
+        one = _at_width(found, block)
+        asked = f"90 % in {block}: CER within {100 * margin:g} % of dense at equal width"
+        if one is None:
+            yield _Target(asked)
+            continue
+        compared = compare_settings(found.reference, one)
+        seeds = seeds_of(found.reference, one)
+        yield _Target(
+            asked, f"{signed(compared.relative)}, at least {seeds} each", verdict(compared, margin)
+        )
+
+
+def _wider(found: Grid) -> Iterator[_Target]:
+    for times, sparsity in _WIDER:
+        asked = (
+            f"{times:g} times as wide, {100 * sparsity:.0f} % zeros: CER at or below the dense "
+            "one's, with at most a quarter of its recurrent weights"
+        )
+        pairs = [
+            (one, dense)
+            for one in found.usual
+            if one.is_at(sparsity) and (dense := found.narrower(one, times))
+        ]
+        if not pairs:
+            yield _Target(asked)
+        for one, dense in pairs:
+            compared = compare_settings(dense, one)
+            weights = one.recurrent_nonzero / dense.recurrent_nonzero
+            said = verdict(compared, 0.0) if weights <= QUARTER else "refuted"
+            yield _Target(
+                asked,
+                f"{units_and_zeros(one)} beside {units_and_zeros(dense)}: "
+                f"{signed(compared.relative)} with {weights:.2f} times the weights, at least "
+                f"{seeds_of(one, dense)} each",
+                said,
+            )
+
+
+def _sizes(found: Grid) -> Iterator[_Target]:
+    one = _at_width(found, BLOCK)
+    matrices = f"90 % in {BLOCK}: pruned matrices in fp32 at most a tenth of their dense bytes"
+    whole = "the whole model in fp16 at most an eighth of the dense one in fp32"
+    if one is None:
+        yield from (_Target(matrices), _Target(whole))
+        return
+    weights = one.runs[0].weights
+    share, file = weights.recurrent_share, 1 / weights.times_smaller
+    yield _Target(matrices, f"{100 * share:.2f} %, indices included", _met(share <= TENTH))
+    yield _Target(whole, f"1/{weights.times_smaller:.1f}", _met(file <= EIGHTH))
+
+
+def _met(reached: bool) -> str:
+    return "met" if reached else "missed"
