@@ -11,7 +11,7 @@ from asr.statistics.bootstrap import Interval
 from asr.statistics.median import median_interval
 from asr.study import figures
 from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
-from asr.study.plan import BLOCK, EXPERIMENT, REAL, Grid, grid
+from asr.study.plan import BLOCK, EXPERIMENT, REAL, WIDTH, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -64,6 +64,16 @@ class _Timed:
         return units_and_zeros(self.setting)
 
     @property
+    def label(self) -> str:
+        """In the picture, where models lie close together and colours tell their kinds."""
+        if self.setting.dense:
+            return str(self.setting.hidden)
+        zeros = f"{100 * self.setting.sparsity:.0f} %"
+        if self.kind == _OTHERS:
+            zeros = f"{zeros}, {self.setting.block}"
+        return zeros if self.setting.hidden == WIDTH else f"{self.setting.hidden}, {zeros}"
+
+    @property
     def kind(self) -> str:
         """What it is drawn as."""
         if self.setting.dense:
@@ -89,7 +99,7 @@ def section(material: Material) -> Section:
         kind: [] for kind in ("dense", _USUAL, _OTHERS)
     }
     for one in timed:
-        points[one.kind].append((one.seconds, one.setting.cer_interval, one.name))
+        points[one.kind].append((one.seconds, one.setting.cer_interval, one.label))
     figure = figures.over_size(
         points, "real-time factor, audio to text", "CER, %, test split", apart=[_USUAL, _OTHERS]
     )
