@@ -115,6 +115,7 @@ class _Recurrence:
         self._strips: dict[str, Strips] = {}
         # Few frames of few utterances, as in a stream, are multiplied one by one.
         self._few, self._many = self._layer(), self._layer()
+        self._packed: set[tuple[bool, tuple[str, ...]]] = set()
         self._whole = np.empty(0, np.int64)
         self._lock = Lock()
 
@@ -129,12 +130,13 @@ class _Recurrence:
             inputs=direction.inputs.shape[1],
         )
 
-    def _pack(self, layer: LayerStruct, names: tuple[str, ...]) -> None:
-        """Pack what `layer` lacks; other threads may be running it."""
-        if all(getattr(layer, name).weights for name in names):
-            return
+    def _pack(self, few: bool, names: tuple[str, ...]) -> None:
+        """Pack what the layer for few or many lacks; other threads may be running it."""
+        layer = self._few if few else self._many
         with self._lock:
             for name in names:
+                if getattr(layer, name).weights:
+                    continue
                 if name not in self._strips:
                     side, form = name.split("_")
                     direction = self._direction
@@ -143,6 +145,7 @@ class _Recurrence:
                         pack_panel(matrix) if form == "panel" else pack_lanes(matrix, self._lanes)
                     )
                 setattr(layer, name, _packed(self._strips[name]))
+            self._packed.add((few, names))
 
     def _all(self, frames: int, batch: int) -> NDArray[np.int64]:
         """The lengths of utterances that are all whole; a stream asks for the same ones again."""
@@ -168,12 +171,13 @@ class _Recurrence:
             if values is not None:
                 _require_state(name, values, (batch, hidden))
         few = frames <= 4 and batch <= 4
-        layer = self._few if few else self._many
-        self._pack(layer, _packings(few, batch))
+        packings = few, _packings(few, batch)
+        if packings not in self._packed:
+            self._pack(*packings)
         y = (np.empty if lengths is None else np.zeros)((frames, batch, hidden), np.float32)
         _check(
             self._function(
-                ctypes.byref(layer),
+                ctypes.byref(self._few if few else self._many),
                 address(x),
                 batch * inputs,
                 inputs,

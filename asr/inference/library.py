@@ -3,7 +3,7 @@
 import ctypes
 import sys
 import warnings
-from ctypes import POINTER, c_double, c_float, c_int32, c_int64, c_void_p
+from ctypes import POINTER, addressof, c_char, c_double, c_float, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from asr.errors import InputError
 # From the least to the most that a processor may have; the number is what
 # `block_sparse_processor` answers.
 INSTRUCTION_SETS = ("portable", "avx2", "avx512")
+_NOTHING = c_char * 0  # of any array's start
 
 
 class PackedStruct(ctypes.Structure):
@@ -138,6 +139,10 @@ def library_path(instruction_set: str) -> Path:
 
 def address(values: NDArray) -> int:
     """Of the array's first value."""
-    # A third of the time that `values.ctypes` takes, which a short stream's step would feel.
-    first: int = values.__array_interface__["data"][0]
-    return first
+    # A fourth of the time that the interface takes, which a short stream's step feels.
+    buffer: Any = values  # which the types of an array say from Python 3.12 on
+    try:
+        return addressof(_NOTHING.from_buffer(buffer))
+    except (TypeError, ValueError):  # read-only, or with gaps
+        first: int = values.__array_interface__["data"][0]
+        return first

@@ -13,7 +13,7 @@ from asr.inference.block_sparse_matrix import BlockSparseMatrix as Matrix
 from asr.inference.fallback import Numpy
 from asr.inference.kernel import Kernel
 from asr.inference.layers import Direction
-from asr.inference.library import available
+from asr.inference.library import address, available
 from tests.inference.float64 import random_direction, random_matrix, recur
 
 BLOCKS = [(1, 1), (4, 4), (8, 8), (16, 16), (32, 32), (8, 4), (4, 8), (16, 4), (4, 16)]
@@ -230,3 +230,12 @@ def test_any_thread_may_call(instruction_set):
         with ThreadPoolExecutor(4) as pool:
             for (frames, batch), found in pool.map(run, shapes * 4):
                 np.testing.assert_allclose(found, expected[:frames, :batch], atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.zeros((0, 3)), np.zeros(5)[::2], np.frombuffer(b"read only", np.uint8), np.arange(6.0)[3:]],
+    ids=["empty", "gaps", "read-only", "inside"],
+)
+def test_the_address_of_any_array(values: np.ndarray) -> None:
+    assert address(values) == values.ctypes.data
