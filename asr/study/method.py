@@ -35,12 +35,12 @@ def section(material: Material) -> Section:
     if found is None or not found.equal_width:
         return nothing_yet("second method", "python train.py -m +experiment=study_method")
     near, missed = _apart(found)
-    chosen_by = {one.group_key: one.cer for one in material.tuned}
+    chosen_by = _chosen_by(material, near)
     near.sort(key=lambda one: chosen_by.get(one.group_key, one.cer))
     rows = _rows(found, near)
     low, high = 100 * (SPARSITY - NEAR), 100 * (SPARSITY + NEAR)
     text = (
-        f"{_sentence('synthetic', near, chosen_by)}Settings from {low:.1f} to {high:.1f} % zeros "
+        f"{_sentence('synthetic', near, chosen_by)} Settings from {low:.1f} to {high:.1f} % zeros "
         f"count as 90 %.\n\n{_table(rows, chosen_by)}"
     )
     if missed:
@@ -64,9 +64,15 @@ def _on_real(material: Material) -> str:
     near = [one for one in _apart(found)[0] if one.block == BLOCK] if found else []
     if found is None or len({name(one) for one in near}) < 2:
         return "On real speech there is no second method yet.\n"
-    chosen_by = {one.group_key: one.cer for one in material.tuned}
+    chosen_by = _chosen_by(material, near)
     near.sort(key=lambda one: chosen_by.get(one.group_key, one.cer))
     return f"{_sentence('real', near, chosen_by)}\n\n{_table(_rows(found, near), chosen_by)}"
+
+
+def _chosen_by(material: Material, near: Sequence[Setting]) -> dict[str, float]:
+    """Validation rates by group key; none unless all of these settings have one."""
+    rates = {one.group_key: one.cer for one in material.tuned}
+    return rates if all(one.group_key in rates for one in near) else {}
 
 
 def _rows(found: Grid, near: Sequence[Setting]) -> list[Compared]:
@@ -114,7 +120,7 @@ def _sentence(speech: str, near: Sequence[Setting], chosen_by: dict[str, float])
         return ""
     first, second = in_blocks[:2]
     gap = compare_settings(first, second).relative
-    chosen = "validation" if first.group_key in chosen_by else "test"
+    chosen = "validation" if chosen_by else "test"
     told = "which does not tell the two apart"
     if gap.low > 0:
         told = "which tells the two apart"
@@ -123,5 +129,5 @@ def _sentence(speech: str, near: Sequence[Setting], chosen_by: dict[str, float])
     return (
         f"On {speech} speech, in {BLOCK} blocks and by the {chosen} split, {name(first)} comes "
         f"first; the CER of the next, {name(second)}, is {signed(gap)} relative to it on the test "
-        f"split ({seeds_of(first, second)} at least), {told}. "
+        f"split ({seeds_of(first, second)} at least), {told}."
     )
