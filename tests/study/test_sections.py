@@ -200,6 +200,21 @@ def test_methods_are_ordered_by_validation(tmp_path):
     assert (
         "gradual, score l2 comes first; the CER of the next, gradual, score max, is -20.0" in text
     )
+    assert "where it is the lower one" not in text
+    mean = {"zeros": 0.9, "pruning": {"score": "mean"}, **cheap}
+    write_kept(tmp_path, "mean", damaged(12), **mean)  # without a validation rate: none counts
+    text = method.section(material(tmp_path)).text
+    assert "by the test split, gradual, score max comes first" in text
+
+
+def test_a_method_chosen_by_validation_may_be_shown_to_be_worse(tmp_path):
+    cheap = {"corpus": "synthetic", "experiment": "study_method", "baseline_key": "d"}
+    write_kept(tmp_path, "d", damaged(4), **cheap)
+    for group, score, test, validation in (("g", "l2", 30, 9), ("m", "max", 8, 11)):
+        sparse = {"zeros": 0.9, "pruning": {"score": score}, **cheap}
+        write_kept(tmp_path, group, damaged(validation), split="validation", **sparse)
+        write_kept(tmp_path, group, damaged(test), **sparse)
+    assert "where it is the lower one" in method.section(material(tmp_path)).text
 
 
 def test_where_zeros_go_where_a_method_is_free_to_choose(grid):
