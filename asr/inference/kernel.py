@@ -291,11 +291,11 @@ def _counts(lengths: NDArray, frames: int, batch: int) -> NDArray[np.int64]:
 def _require_state(name: str, values: NDArray, shape: tuple[int, int]) -> None:
     if values.shape != shape:
         _require_shape(name, values.shape, shape)
-    if values.dtype != np.float32 or not values.flags.c_contiguous:
+    if values.dtype != np.float32 or not values.flags.carray:
         raise InputError(
             name,
-            expected="a contiguous float32 array, to be overwritten",
-            got=f"{values.dtype}, strides {values.strides}",
+            expected="a contiguous, aligned and writeable float32 array, to be overwritten",
+            got=f"{values.dtype}, strides {values.strides}, writeable: {values.flags.writeable}",
             remedy="Make it with numpy.zeros((B, H), numpy.float32).",
         )
 

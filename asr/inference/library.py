@@ -140,7 +140,7 @@ def library_path(instruction_set: str) -> Path:
 def address(values: NDArray) -> int:
     """Of the array's first value."""
     # A fourth of the time that the interface takes, which a short stream's step feels.
-    buffer: Any = values  # which the types of an array say from Python 3.12 on
+    buffer: Any = values  # before Python 3.12 types do not say that an array is a buffer
     try:
         return addressof(_NOTHING.from_buffer(buffer))
     except (TypeError, ValueError):  # read-only, or with gaps

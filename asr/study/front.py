@@ -60,17 +60,19 @@ def _sentence(found: Grid, searched: Mapping[str, Setting]) -> str:
         return ""
     one = ninety[0]
     said = [_beside(dense, one, searched) for dense in (found.reference, *found.as_large(one))]
-    return f"**{units_and_zeros(one)}** ({seeds_of(one)}): CER {'; '.join(said)}.\n\n"
+    return f"**{units_and_zeros(one)}** ({seeds_of(one)}), {'; '.join(said)}.\n\n"
 
 
 def _beside(dense: Setting, one: Setting, searched: Mapping[str, Setting]) -> str:
     """By greedy decoding and, where both were so scored, with a language model."""
     gap = signed(compare_settings(dense, one).relative)
-    said = f"{gap} relative to {units_and_zeros(dense)} ({seeds_of(dense)})"
+    share = one.nonzero / dense.nonzero
+    said = f"with {share:.2f} times the weights of {units_and_zeros(dense)} ({seeds_of(dense)}): "
+    said += f"CER {gap}"
     if dense.group_key in searched and one.group_key in searched:
         both = compare_settings(searched[dense.group_key], searched[one.group_key])
-        said += f", {signed(both.relative)} with a language model"
-    return f"{said}, with {one.nonzero / dense.nonzero:.2f} times its weights"
+        said += f", with a language model {signed(both.relative)}"
+    return said
 
 
 def _row(one: Setting, difference: str) -> list[str]:

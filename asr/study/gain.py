@@ -44,7 +44,7 @@ def sizes(material: Material) -> Section:
         series,
         "size of the whole model, MB",
     )
-    head = ["model", "recurrent matrices, fp32"]
+    head = ["model", "recurrent layers' matrices, fp32"]
     head += [f"dense {kind}" for kind in _KINDS] + [f"exported {kind}" for kind in _KINDS]
     head += ["exported fp16 to dense fp32"]
     return Section(
@@ -64,8 +64,8 @@ def _sentence(shown: list[Setting]) -> str:
         smaller = between([one.times_smaller for one in weights], "1/{:.1f}")
         said.append(f"{block} {share} % and {smaller}")
     return (
-        f"At {100 * at[0].sparsity:.0f} %, what recurrent matrices in fp32 take of their dense "
-        "bytes, indices included, and whole models in fp16 of the dense fp32 file: "
+        f"At {100 * at[0].sparsity:.0f} %, what the recurrent layers' matrices in fp32 take of "
+        "their dense bytes, indices included, and whole models in fp16 of the dense fp32 file: "
         f"{'; '.join(said)}."
     )
 

@@ -24,7 +24,6 @@ from asr.study.section import (
 from asr.study.setting import Setting
 
 NARROWER = {1.5: "two thirds as wide", 2.0: "half as wide"}  # by how much wider the sparse one is
-QUARTER = 0.25  # of the recurrent layers' weights, at most, the sparse one is to have
 _PICTURE = "larger.png"
 _AS_MANY, _PARENT = "as many weights", "its dense parent"
 _SPARSE_ONE = {  # what a sparse model is, by what the dense one beside it is

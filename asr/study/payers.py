@@ -1,6 +1,7 @@
 """Question 5, its second half: who pays for the zeros."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def section(material: Material) -> Section:
     if words is not None:
         kind, note = "word, by occurrences in training (WER)", ""
         groups[kind] = by_frequency(dense, sparse, words)
-        overall[kind] = compare_settings(reference, one, "words").difference.estimate
+        overall[kind] = _mean([part for part in groups[kind] if part.name not in _NO_GROUPS])
     parts = [part for parts in groups.values() for part in parts]
     figure = figures.differences(
         [part.name for part in parts],
@@ -63,7 +64,7 @@ def _who(groups: dict[str, list[Subgroup]], overall: dict[str, float]) -> str:
         more = [f"{one.name} {_gap(one)}" for one in own if _interval(one).low > whole]
         less = [f"{one.name} {_gap(one)}" for one in own if _interval(one).high < whole]
         told = [
-            f"{side} for {', '.join(ones)}"
+            f"{side} for {'; for '.join(ones)}"
             for side, ones in (("more", more), ("less", less))
             if ones
         ]
@@ -77,12 +78,19 @@ def _who(groups: dict[str, list[Subgroup]], overall: dict[str, float]) -> str:
     ]
     if full:
         text.append(
-            f"\nLittle was left to lose where the dense model errs already: {', '.join(full)}.\n"
+            f"\nLittle was left to lose where the dense model errs already: {'; '.join(full)}.\n"
         )
     return (
         f"{''.join(text)}\nA group is told apart where its interval does not hold the difference "
         "of all. Intervals are not adjusted for the number of groups, and not given for fewer "
         f"than {FEW} utterances."
+    )
+
+
+def _mean(parts: Sequence[Subgroup]) -> float:
+    """The difference over all reference words, which insertions are none of."""
+    return sum(one.length * one.difference.estimate for one in parts) / sum(
+        one.length for one in parts
     )
 
 

@@ -1,11 +1,10 @@
-"""The targets that were set before anything was measured, and what became of them."""
+"""The study's targets, and what became of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from asr.study.block_size import MARGIN as LARGE_BLOCKS
 from asr.study.equal_width import MARGIN
-from asr.study.larger import QUARTER
 from asr.study.plan import BLOCK, EXPERIMENT, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Material,
@@ -21,6 +20,7 @@ from asr.study.section import (
 from asr.study.setting import Setting
 
 LARGEST = "32x32"
+QUARTER = 1 / 4  # of the recurrent layers' weights of a narrower dense model
 TENTH, EIGHTH = 1 / 10, 1 / 8  # of the pruned matrices' dense fp32 bytes, and of the whole file's
 _WIDER = ((1.5, 0.9), (2.0, 0.95))  # than the dense model, and its zeros
 
@@ -86,7 +86,7 @@ def _wider(found: Grid) -> Iterator[_Target]:
         for one, dense in pairs:
             compared = compare_settings(dense, one)
             weights = one.recurrent_nonzero / dense.recurrent_nonzero
-            said = verdict(compared, 0.0) if weights <= QUARTER else "refuted"
+            said = verdict(compared, 0.0) if weights <= QUARTER else "missed"
             yield _Target(
                 asked,
                 f"{units_and_zeros(one)} beside {units_and_zeros(dense)}: "
@@ -99,7 +99,7 @@ def _wider(found: Grid) -> Iterator[_Target]:
 def _sizes(found: Grid) -> Iterator[_Target]:
     one = _at_width(found, BLOCK)
     matrices = f"90 % in {BLOCK}: pruned matrices in fp32 at most a tenth of their dense bytes"
-    whole = "the whole model in fp16 at most an eighth of the dense one in fp32"
+    whole = f"90 % in {BLOCK}: the whole model in fp16 at most an eighth of the dense one in fp32"
     if one is None:
         yield from (_Target(matrices), _Target(whole))
         return

@@ -2,8 +2,8 @@
 
 A process of its own, so that a crash is seen and memory is this reader's alone. Prints one JSON
 object: how many files gave audio, how many an InputError, how many of those that do not name the
-file, and how much memory and how many open files there were after a fifth of the files and at the
-end.
+file, and how much memory and how many open files there were after all files, and after half of them
+once more.
 """
 
 import json

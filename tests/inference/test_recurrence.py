@@ -174,8 +174,12 @@ def test_wrong_shapes_and_lengths_are_refused():
         for wrong, lengths in ((x[:, :, :15], None), (x, [6, 1]), (x, [-1, 1]), (x, [1])):
             with pytest.raises(InputError):
                 run(wrong, lengths)
-        with pytest.raises(InputError):
-            run(x, state=np.zeros((2, 16)))
+        fixed = np.zeros((2, 16), np.float32)
+        fixed.setflags(write=False)
+        shifted = np.zeros(2 * 16 * 4 + 1, np.uint8)[1:].view(np.float32).reshape(2, 16)
+        for wrong in (np.zeros((2, 16)), np.zeros((16, 2), np.float32).T, fixed, shifted):
+            with pytest.raises(InputError, match="to be overwritten"):
+                run(x, state=wrong)
 
 
 def test_an_unknown_instruction_set_names_those_there_are():
