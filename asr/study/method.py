@@ -2,7 +2,17 @@
 
 from collections.abc import Sequence
 
-from asr.study.plan import BLOCK, CHEAP, EXPERIMENT, METHODS, REAL, SPARSITY, Grid, grid
+from asr.study.plan import (
+    BLOCK,
+    CHEAP,
+    EXPERIMENT,
+    METHODS,
+    REAL,
+    SPARSITY,
+    Grid,
+    grid,
+    is_standard,
+)
 from asr.study.section import (
     Compared,
     Material,
@@ -119,15 +129,21 @@ def _sentence(speech: str, near: Sequence[Setting], chosen_by: dict[str, float])
     if len(in_blocks) < 2:
         return ""
     first, second = in_blocks[:2]
-    gap = compare_settings(first, second).relative
     chosen = "validation" if chosen_by else "test"
+    if is_standard(second):  # relative to the usual method, as in the table
+        gap = compare_settings(second, first).relative
+        better, worse = gap.high < 0, gap.low > 0
+        said = f"its CER is {signed(gap)} relative to the next, {name(second)},"
+    else:
+        gap = compare_settings(first, second).relative
+        better, worse = gap.low > 0, gap.high < 0
+        said = f"the CER of the next, {name(second)}, is {signed(gap)} relative to it"
     told = "which does not tell the two apart"
-    if gap.low > 0:
+    if better:
         told = "which tells the two apart"
-    elif gap.high < 0:
-        told = "where it is the lower one"
+    elif worse:
+        told = "where the next is the lower one"
     return (
         f"On {speech} speech, in {BLOCK} blocks and by the {chosen} split, {name(first)} comes "
-        f"first; the CER of the next, {name(second)}, is {signed(gap)} relative to it on the test "
-        f"split ({seeds_of(first, second)} at least), {told}."
+        f"first; {said} on the test split ({seeds_of(first, second)} at least), {told}."
     )
