@@ -115,7 +115,7 @@ class _Recurrence:
         self._strips: dict[str, Strips] = {}
         # Few frames of few utterances, as in a stream, are multiplied one by one.
         self._few, self._many = self._layer(), self._layer()
-        self._packed: set[tuple[bool, tuple[str, ...]]] = set()
+        self._ready: set[tuple[bool, tuple[str, ...]]] = set()
         self._whole = np.empty(0, np.int64)
         self._lock = Lock()
 
@@ -145,7 +145,7 @@ class _Recurrence:
                         pack_panel(matrix) if form == "panel" else pack_lanes(matrix, self._lanes)
                     )
                 setattr(layer, name, _packed(self._strips[name]))
-            self._packed.add((few, names))
+            self._ready.add((few, names))
 
     def _all(self, frames: int, batch: int) -> NDArray[np.int64]:
         """The lengths of utterances that are all whole; a stream asks for the same ones again."""
@@ -172,7 +172,7 @@ class _Recurrence:
                 _require_state(name, values, (batch, hidden))
         few = frames <= 4 and batch <= 4
         packings = few, _packings(few, batch)
-        if packings not in self._packed:
+        if packings not in self._ready:
             self._pack(*packings)
         y = (np.empty if lengths is None else np.zeros)((frames, batch, hidden), np.float32)
         _check(

@@ -65,10 +65,9 @@ def _sentence(found: Grid, searched: Mapping[str, Setting]) -> str:
 
 def _beside(dense: Setting, one: Setting, searched: Mapping[str, Setting]) -> str:
     """By greedy decoding and, where both were so scored, with a language model."""
-    gap = signed(compare_settings(dense, one).relative)
     share = one.nonzero / dense.nonzero
     said = f"with {share:.2f} times the weights of {units_and_zeros(dense)} ({seeds_of(dense)}): "
-    said += f"CER {gap}"
+    said += f"CER {signed(compare_settings(dense, one).relative)}"
     if dense.group_key in searched and one.group_key in searched:
         both = compare_settings(searched[dense.group_key], searched[one.group_key])
         said += f", with a language model {signed(both.relative)}"

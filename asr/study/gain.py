@@ -106,12 +106,13 @@ def speed(material: Material) -> Section:
         {each: [one.real_time_factor(each) for one in cases] for each in cases[0].contestants},
         "real-time factor, audio to text",
     )
+    runs = " and ".join(f"{key} ({what})" for key, what in measured.runs.items())
     head = ["threads", "at a time", "contestant", "CER % of these", "real-time factor"]
     head += [f"{cases[0].libraries[0]} / this", "fastest dense library / this"]
     head += [f"{_OWN} / this"]
     return Section(
-        f"Runs {' and '.join(map(' '.join, measured.runs.items()))}, on {measured.machine}; "
-        f"{_fastest(measured)}\n\n{table(head, rows)}\n" + picture(_SPEED, "real-time factors"),
+        f"Runs {runs}, on {measured.machine}; {_fastest(measured)}\n\n{table(head, rows)}\n"
+        + picture(_SPEED, "real-time factors"),
         {_SPEED: figure},
     )
 
@@ -164,7 +165,7 @@ class _Speed:
     """What the benchmark wrote."""
 
     cases: Sequence[_Case]
-    runs: Mapping[str, str]  # run key -> what it is, in brackets
+    runs: Mapping[str, str]  # run key -> what it is
     cer: Mapping[str, float]  # of contestants
     machine: str
 
@@ -172,7 +173,7 @@ class _Speed:
     def of(cls, measured: Mapping[str, Any]) -> "_Speed":
         return cls(
             [_Case.of(row, measured["libraries"]) for row in measured["rows"]],
-            {one["run_key"]: f"({one['what']})" for one in measured["runs"]},
+            {one["run_key"]: one["what"] for one in measured["runs"]},
             {name: float(rate) for name, rate in measured["cer"].items()},
             machine(measured),
         )

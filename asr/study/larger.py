@@ -35,13 +35,16 @@ _SPARSE_ONE = {  # what a sparse model is, by what the dense one beside it is
 
 
 @dataclass(frozen=True, eq=False)
-class _Pair:
+class Pair:
+    """A sparse model, what the dense one beside it is to it, and that one."""
+
     sparse: Setting
     kind: str
     dense: Setting
 
     @property
     def comparison(self) -> Comparison:
+        """Of the sparse model with the dense one."""
         return compare_settings(self.dense, self.sparse)
 
     @property
@@ -60,7 +63,7 @@ def section(material: Material) -> Section:
         ["model", "weights not zero", "in recurrent layers", "CER %", "of each seed", "WER %"],
         [_row(one) for one in [*found.dense, *sparse]],
     )
-    pairs = [pair for one in sparse for pair in _pairs(one, found)]
+    pairs = [pair for one in sparse for pair in pairs_of(one, found)]
     adjusted = holm([pair.comparison.p for pair in pairs])
     compared = table(
         ["sparse", "beside", "recurrent layers' weights", "CER, relative", "p", "at or below"],
@@ -81,18 +84,18 @@ def section(material: Material) -> Section:
     )
 
 
-def _pairs(one: Setting, found: Grid) -> list[_Pair]:
+def pairs_of(one: Setting, found: Grid) -> list[Pair]:
     """What a sparse model is measured against: as many weights, its parent, narrower ones."""
     pairs = []
     parent = found.parent(one)
     for other in found.dense:
         wider = one.hidden / other.hidden
         if other in found.as_large(one):
-            pairs.append(_Pair(one, _AS_MANY, other))
+            pairs.append(Pair(one, _AS_MANY, other))
         elif other is parent:
-            pairs.append(_Pair(one, _PARENT, other))
+            pairs.append(Pair(one, _PARENT, other))
         elif wider in NARROWER:
-            pairs.append(_Pair(one, NARROWER[wider], other))
+            pairs.append(Pair(one, NARROWER[wider], other))
     return pairs
 
 
@@ -101,7 +104,7 @@ def _row(one: Setting) -> list[str]:
     return [f"{units_and_zeros(one)}, {seeds_of(one)}", *sizes, *rate_cells(one)]
 
 
-def _row_of_pair(pair: _Pair, p: float) -> list[str]:
+def _row_of_pair(pair: Pair, p: float) -> list[str]:
     compared = pair.comparison
     return [
         units_and_zeros(pair.sparse),
@@ -113,7 +116,7 @@ def _row_of_pair(pair: _Pair, p: float) -> list[str]:
     ]
 
 
-def _sentences(pairs: Sequence[_Pair]) -> str:
+def _sentences(pairs: Sequence[Pair]) -> str:
     """One for each kind of pair: the differences, and how many are at or below."""
     said = []
     for kind, name in _SPARSE_ONE.items():

@@ -45,14 +45,9 @@ def section(material: Material) -> Section:
     if found is None or not found.equal_width:
         return nothing_yet("second method", "python train.py -m +experiment=study_method")
     near, missed = _apart(found)
-    chosen_by = _chosen_by(material, near)
-    near.sort(key=lambda one: chosen_by.get(one.group_key, one.cer))
-    rows = _rows(found, near)
+    sentence, methods, rows = _ranked("synthetic", found, near, material)
     low, high = 100 * (SPARSITY - NEAR), 100 * (SPARSITY + NEAR)
-    text = (
-        f"{_sentence('synthetic', near, chosen_by)} Settings from {low:.1f} to {high:.1f} % zeros "
-        f"count as 90 %.\n\n{_table(rows, chosen_by)}"
-    )
+    text = f"{sentence} Settings from {low:.1f} to {high:.1f} % zeros count as 90 %.\n\n{methods}"
     if missed:
         landed = ", ".join(f"{name(one)} {100 * one.sparsity:.1f} %" for one in missed)
         text += f"\nNot compared, since they landed elsewhere: {landed}.\n"
@@ -74,9 +69,18 @@ def _on_real(material: Material) -> str:
     near = [one for one in _apart(found)[0] if one.block == BLOCK] if found else []
     if found is None or len({name(one) for one in near}) < 2:
         return "On real speech there is no second method yet.\n"
+    sentence, methods, _ = _ranked("real", found, near, material)
+    return f"{sentence}\n\n{methods}"
+
+
+def _ranked(
+    speech: str, found: Grid, near: Sequence[Setting], material: Material
+) -> tuple[str, str, list[Compared]]:
+    """Which method comes first, the table of all by validation, and its rows."""
     chosen_by = _chosen_by(material, near)
-    near.sort(key=lambda one: chosen_by.get(one.group_key, one.cer))
-    return f"{_sentence('real', near, chosen_by)}\n\n{_table(_rows(found, near), chosen_by)}"
+    ranked = sorted(near, key=lambda one: chosen_by.get(one.group_key, one.cer))
+    rows = _rows(found, ranked)
+    return _sentence(speech, ranked, chosen_by), _table(rows, chosen_by), rows
 
 
 def _chosen_by(material: Material, near: Sequence[Setting]) -> dict[str, float]:

@@ -29,10 +29,6 @@ class Grid:
         """The dense setting with which a sparse one shares all but its pruning."""
         return next((other for other in self.dense if other.group_key == one.baseline_key), None)
 
-    def narrower(self, one: Setting, times: float) -> Setting | None:
-        """The dense model than which a sparse one has so many times the units."""
-        return next((other for other in self.dense if one.hidden == times * other.hidden), None)
-
     def as_large(self, one: Setting) -> list[Setting]:
         """Dense models that have as many weights as a sparse one has left."""
         return [other for other in self.dense if abs(other.nonzero / one.nonzero - 1) < ALIKE]

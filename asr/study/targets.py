@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from asr.study.block_size import MARGIN as LARGE_BLOCKS
 from asr.study.equal_width import MARGIN
+from asr.study.larger import NARROWER, pairs_of
 from asr.study.plan import BLOCK, EXPERIMENT, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Material,
@@ -77,22 +78,21 @@ def _wider(found: Grid) -> Iterator[_Target]:
             "one's, with at most a quarter of its recurrent weights"
         )
         pairs = [
-            (one, dense)
+            pair
             for one in found.usual
-            if one.is_at(sparsity) and (dense := found.narrower(one, times))
+            if one.is_at(sparsity)
+            for pair in pairs_of(one, found)
+            if pair.kind == NARROWER[times]
         ]
         if not pairs:
             yield _Target(asked)
-        for one, dense in pairs:
-            compared = compare_settings(dense, one)
-            weights = one.recurrent_nonzero / dense.recurrent_nonzero
-            said = verdict(compared, 0.0) if weights <= QUARTER else "missed"
+        for pair in pairs:
             yield _Target(
                 asked,
-                f"{units_and_zeros(one)} beside {units_and_zeros(dense)}: "
-                f"{signed(compared.relative)} with {weights:.2f} times the weights, at least "
-                f"{seeds_of(one, dense)} each",
-                said,
+                f"{units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)}: "
+                f"{signed(pair.comparison.relative)} with {pair.weights:.2f} times the weights, "
+                f"at least {seeds_of(pair.sparse, pair.dense)} each",
+                verdict(pair.comparison, 0.0) if pair.weights <= QUARTER else "missed",
             )
 
 

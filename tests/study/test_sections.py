@@ -27,6 +27,7 @@ from asr.study.section import p_value
 from tests.study.material import REFERENCES, damaged, material, write_kept
 
 CHARACTERS = sum(map(len, REFERENCES))  # 416, spaces included
+CHEAP = {"corpus": "synthetic", "experiment": "study_method", "baseline_key": "d"}
 
 
 def cells(text, first):
@@ -158,11 +159,10 @@ def systems_of(grid):
 
 
 def test_methods_beside_each_other_only_where_they_are_equally_sparse(tmp_path):
-    cheap = {"corpus": "synthetic", "experiment": "study_method", "baseline_key": "d"}
-    write_kept(tmp_path, "d", damaged(4), **cheap)
-    write_kept(tmp_path, "g", damaged(10), zeros=0.9, **cheap)
-    write_kept(tmp_path, "m", damaged(8), zeros=0.91, pruning={"score": "max"}, **cheap)
-    write_kept(tmp_path, "b", damaged(2), zeros=0.93, method="block_pruning", **cheap)
+    write_kept(tmp_path, "d", damaged(4), **CHEAP)
+    write_kept(tmp_path, "g", damaged(10), zeros=0.9, **CHEAP)
+    write_kept(tmp_path, "m", damaged(8), zeros=0.91, pruning={"score": "max"}, **CHEAP)
+    write_kept(tmp_path, "b", damaged(2), zeros=0.93, method="block_pruning", **CHEAP)
     text = method.section(material(tmp_path)).text
     order = re.findall(r"^\| (gradual, score \w+|dense)", text, re.MULTILINE)
     assert order == ["gradual, score l2", "dense", "gradual, score max"]
@@ -176,9 +176,8 @@ def test_methods_beside_each_other_only_where_they_are_equally_sparse(tmp_path):
 
 
 def test_methods_on_real_speech(grid):
-    cheap = {"corpus": "synthetic", "experiment": "study_method", "baseline_key": "d"}
-    write_kept(grid, "d", damaged(4), **cheap)
-    write_kept(grid, "g", damaged(10), zeros=0.9, **cheap)
+    write_kept(grid, "d", damaged(4), **CHEAP)
+    write_kept(grid, "g", damaged(10), zeros=0.9, **CHEAP)
     write_kept(grid, "grown", damaged(15), zeros=0.9, method="gradual_regrow")
     _, text = method.section(material(grid)).text.split("On real speech, in 16x16 blocks")
     assert text.startswith(" and by the test split, gradual, regrown, score l2 comes first; ")
@@ -187,13 +186,19 @@ def test_methods_on_real_speech(grid):
     assert cells(text, "dense")[8].startswith("-70.0 % (")  # a mean of 12
 
 
+def write_two_methods(folder, test, validation):
+    """A dense run, and gradual pruning by two scores, each with its errors on both splits."""
+    write_kept(folder, "d", damaged(4), **CHEAP)
+    for group, score, *errors in zip("gm", ("l2", "max"), validation, test, strict=True):
+        for split, count in zip(("validation", "test"), errors, strict=True):
+            pruning = {"score": score}
+            write_kept(
+                folder, group, damaged(count), zeros=0.9, split=split, pruning=pruning, **CHEAP
+            )
+
+
 def test_methods_are_ordered_by_validation(tmp_path):
-    cheap = {"corpus": "synthetic", "experiment": "study_method", "baseline_key": "d"}
-    write_kept(tmp_path, "d", damaged(4), **cheap)
-    for group, score, test, validation in (("g", "l2", 10, 9), ("m", "max", 8, 11)):
-        sparse = {"zeros": 0.9, "pruning": {"score": score}, **cheap}
-        write_kept(tmp_path, group, damaged(validation), split="validation", **sparse)
-        write_kept(tmp_path, group, damaged(test), **sparse)
+    write_two_methods(tmp_path, test=(10, 8), validation=(9, 11))
     text = method.section(material(tmp_path)).text
     order = re.findall(r"^\| (gradual, score \w+|dense)", text, re.MULTILINE)
     assert order == ["gradual, score l2", "dense", "gradual, score max"]
@@ -202,19 +207,14 @@ def test_methods_are_ordered_by_validation(tmp_path):
         "gradual, score l2 comes first; the CER of the next, gradual, score max, is -20.0" in text
     )
     assert "is the lower one" not in text
-    mean = {"zeros": 0.9, "pruning": {"score": "mean"}, **cheap}
+    mean = {"zeros": 0.9, "pruning": {"score": "mean"}, **CHEAP}
     write_kept(tmp_path, "mean", damaged(12), **mean)  # without a validation rate: none counts
     text = method.section(material(tmp_path)).text
     assert "by the test split, gradual, score max comes first" in text
 
 
 def test_a_method_chosen_by_validation_may_be_shown_to_be_worse(tmp_path):
-    cheap = {"corpus": "synthetic", "experiment": "study_method", "baseline_key": "d"}
-    write_kept(tmp_path, "d", damaged(4), **cheap)
-    for group, score, test, validation in (("g", "l2", 30, 9), ("m", "max", 8, 11)):
-        sparse = {"zeros": 0.9, "pruning": {"score": score}, **cheap}
-        write_kept(tmp_path, group, damaged(validation), split="validation", **sparse)
-        write_kept(tmp_path, group, damaged(test), **sparse)
+    write_two_methods(tmp_path, test=(30, 8), validation=(9, 11))
     assert "where the next is the lower one" in method.section(material(tmp_path)).text
 
 
