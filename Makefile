@@ -20,8 +20,8 @@ flow: .venv/installed  ## whole runs, kills and resumes
 faults: .venv/installed  ## killed processes, full disks, damaged files
 	$(BIN)/pytest -n 2 --dist worksteal -m faults
 
-slurm: .venv/installed  ## sweeps on a real SLURM of one node, which this starts
-	$(BIN)/pytest -m slurm
+slurm: .venv/installed  ## sweeps on a real SLURM of one node, which each of two workers starts
+	$(BIN)/pytest -n 2 --dist loadfile -m slurm tests/slurm
 
 slow: .venv/installed  ## trainings that must reach an error rate
 	$(BIN)/pytest -m slow
@@ -30,7 +30,7 @@ slow_and_faults: .venv/installed  ## both at once: the first is one training, on
 	$(BIN)/pytest -n 2 --dist worksteal -m 'slow or faults'
 
 browser: .venv/installed  ## the leaderboard's page in Debian's chromium
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest -m browser tests/leaderboard
 
 check: .venv/installed  ## lint, types, import contract
 	$(BIN)/ruff format --check .

@@ -13,9 +13,10 @@ import soundfile
 import torch
 
 import train
-from tests.commands import REPOSITORY, run, tiny_run
+from tests.commands import REPOSITORY, tiny_run
 from tests.test_checkpoint import Payload
 from tests.tones import RATE, make_tones
+from tests.warm import run
 
 Train = Callable[..., str]
 
@@ -148,11 +149,12 @@ def test_what_is_no_error_trains_and_is_told(corpus: Path, tmp_path: Path) -> No
     soundfile.write(corpus / "train-4.wav", samples[::2], rate // 2)
     rewrite(corpus / "train.jsonl", line=7, text="na\u00efve \u65e5")
     settings = ("training.epochs=1", "training.precision=bf16-mixed", "hardware.workers=1")
-    ended = run(tiny_run(corpus, tmp_path / "runs", "data.min_seconds=0.1", *settings))
-    assert ended.returncode == 0, ended.stderr
-    assert "23 of 24 utterances" in ended.stdout
-    assert "outside the vocabulary: '\u00ef' '\u65e5' (train-7.wav)" in ended.stdout
-    assert "Traceback" not in ended.stderr
+    command = tiny_run(corpus, tmp_path / "runs", "data.min_seconds=0.1", *settings)
+    code, said = run(command[1:], tmp_path / "log")
+    assert code == 0, said
+    assert "23 of 24 utterances" in said
+    assert "outside the vocabulary: '\u00ef' '\u65e5' (train-7.wav)" in said
+    assert "Traceback" not in said
     assert status(tmp_path / "runs")["state"] == "done"
 
 
@@ -160,18 +162,18 @@ def test_what_is_no_error_trains_and_is_told(corpus: Path, tmp_path: Path) -> No
 def test_a_checkpoint_that_runs_code_does_not_run_it_on_resume(
     corpus: Path, tmp_path: Path
 ) -> None:
-    command = tiny_run(corpus, tmp_path / "runs", "training.epochs=1")
-    assert run(command).returncode == 0
+    command = tiny_run(corpus, tmp_path / "runs", "training.epochs=1")[1:]
+    assert run(command, tmp_path / "log")[0] == 0
     (folder,) = (tmp_path / "runs/default").iterdir()
     shutil.rmtree(folder / "checkpoints")
     (folder / "checkpoints").mkdir()
     (folder / "status.json").unlink()  # as if it had been killed
     target = tmp_path / "written by the checkpoint"
     torch.save({"state_dict": Payload(target)}, folder / "checkpoints/last.ckpt")
-    ended = run(command)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("error: ")
-    assert "holds code" in ended.stdout + ended.stderr
-    assert "Traceback" not in ended.stderr
+    code, said = run(command, tmp_path / "log")
+    assert code == 1
+    assert "\nerror: " in said
+    assert "holds code" in said
+    assert "Traceback" not in said
     assert not target.exists()
     assert status(tmp_path / "runs")["state"] == "failed"

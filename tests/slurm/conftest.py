@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ENVIRONMENT
+from tests.commands import ENVIRONMENT, tiny_run, train_here
 from tests.slurm import cluster
+from tests.slurm.trainings import LENGTH
 
 
 class Commands:
@@ -26,6 +27,12 @@ class Commands:
         """The batch scripts that sbatch was given."""
         paths = sorted(self.folder.glob("batch-*"))
         return [path.read_text(encoding="utf-8") for path in paths]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dense run of seed 1 that most of these tests disturb."""
+    return train_here(tiny_run(tones, tmp_path_factory.mktemp("undisturbed"), LENGTH))
 
 
 @pytest.fixture

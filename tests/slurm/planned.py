@@ -7,6 +7,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from asr.configuration import CONFIGURATION, build, plain
+from asr.sweep.job import Job
 from asr.sweep.slurm import Submitit
 from asr.training.run_folder import RunFolder
 from asr.training.run_identity import identify
@@ -42,3 +43,11 @@ def queued_training(data: Path, runs: Path, *overrides: str) -> Path:
     text = yaml.safe_dump(identity.settings, sort_keys=False, allow_unicode=True)
     (identity.folder / "config.yaml").write_text(text, encoding="utf-8")
     return identity.folder
+
+
+def submit(folder: Path, **arguments: object) -> tuple[dict[Job, str], str]:
+    """Hand over one run; returns what `settle` takes, and the id of its job."""
+    handed: dict[Job, str] = {}
+    submitted = engine(partition="low", wait=False, **arguments)
+    submitted.run([Job(folder)], lambda path, job: handed.update({Job(path): job}))
+    return handed, handed[Job(folder)]

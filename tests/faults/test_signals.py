@@ -1,0 +1,44 @@
+"""A training that is asked to stop saves, and the same command goes on as if it had not been."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.commands import tiny_run
+from tests.faults.ended_run import assert_same, status
+from tests.warm import Command, run, slow_reading
+
+pytestmark = pytest.mark.faults
+
+
+def command(tones: Path, runs: Path) -> list[str]:
+    return tiny_run(tones, runs, "hardware.workers=1")[1:]  # in seconds it saves only when asked
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    runs = tmp_path_factory.mktemp("undisturbed")
+    code, said = run(command(tones, runs), runs.with_suffix(".log"))
+    assert code == 0, said
+    return runs
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2])
+def test_asked_to_stop(signum: int, tones: Path, tmp_path: Path, undisturbed: Path) -> None:
+    runs, log = tmp_path / "runs", tmp_path / "log"
+    training = Command(command(tones, runs), log, prepare=slow_reading)
+    training.wait_until(lambda: status(runs).get("step", 0) >= 1)
+    os.killpg(training.pid, signum)  # as terminals and schedulers do: to the loader's worker too
+    assert training.wait() == 128 + signum
+    stopped = status(runs)
+    assert stopped["state"] == "preempted"
+    assert 0 < stopped["step"] < status(undisturbed)["step"]
+    code, said = run(command(tones, runs), log)
+    assert code == 0, said
+    assert f"continuing from step {stopped['step']}," in said
+    assert_same(runs, undisturbed, killed=True)
+    code, said = run(command(tones, runs), log)
+    assert code == 0, said
+    assert "is done" in said
