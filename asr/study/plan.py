@@ -14,6 +14,7 @@ ALIKE = 0.1  # models whose weights differ by less, relatively, count as equally
 BLOCK = "16x16"  # that sparsities, widths and methods are compared in
 EXPERIMENT = "study"  # runs of the grid on real speech
 METHODS = "study_method"  # those on the cheap corpus
+LASSO = "study_lasso"  # there too, group lasso by either step and what it is compared with
 STANDARD = {"score": "l2", "regrow": 0.0, "exceptions": [], "start": None, "end": 0.5}
 
 

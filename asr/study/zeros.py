@@ -9,12 +9,16 @@ import numpy as np
 from asr.study import figures
 from asr.study.kept import MatrixZeros
 from asr.study.method import name
-from asr.study.plan import CHEAP, EXPERIMENT, METHODS, REAL, SPARSITY, grid
+from asr.study.plan import CHEAP, EXPERIMENT, LASSO, METHODS, REAL, SPARSITY, grid
 from asr.study.section import Material, Section, nothing_yet, picture, seeds_of, table
 from asr.study.setting import Setting
 
 _PICTURE = "zeros.png"
-_SPEECH: Final = {(REAL, EXPERIMENT): "real", (CHEAP, METHODS): "synthetic"}
+_SPEECH: Final = {
+    (REAL, EXPERIMENT): "real speech",
+    (CHEAP, METHODS): "synthetic speech",
+    (CHEAP, LASSO): "synthetic speech in 32-true",
+}
 _FIXED = ("gradual_block", "gradual_regrow")  # the same share of each part that is pruned apart
 
 
@@ -24,7 +28,7 @@ class _Shares:
 
     Args:
         setting: its runs.
-        speech: real or synthetic.
+        speech: real or synthetic, and the precision where it is not the corpus's usual one.
         splits: the share of each part, of all that the layers, the directions, the two kinds of
             matrix or the gates divide the weights into; a split of one part is left out.
     """
@@ -36,7 +40,7 @@ class _Shares:
     @property
     def what(self) -> str:
         """The method, its block where that is in question, and the speech."""
-        return f"{name(self.setting)}, {self.setting.block}, {self.speech} speech"
+        return f"{name(self.setting)}, {self.setting.block}, {self.speech}"
 
     @property
     def free(self) -> bool:

@@ -186,6 +186,28 @@ def test_methods_on_real_speech(grid):
     assert cells(text, "dense")[8].startswith("-70.0 % (")  # a mean of 12
 
 
+def test_group_lasso_by_either_step_is_compared_within_its_own_experiment(grid):
+    write_kept(grid, "d", damaged(4), **CHEAP)
+    write_kept(grid, "g", damaged(10), zeros=0.9, **CHEAP)
+    own = {**CHEAP, "experiment": "study_lasso", "baseline_key": "d32"}
+    write_kept(grid, "d32", damaged(5), **own)
+    write_kept(grid, "g32", damaged(8), zeros=0.9, **own)
+    for step, count in (("proximal", 20), ("gradient", 16)):
+        lasso = {"method": "group_lasso", "pruning": {"penalty": {"step": step}}}
+        write_kept(grid, step, damaged(count), zeros=0.9, **lasso, **own)
+    before, text = method.section(material(grid)).text.split("On synthetic speech in 32-true")
+    assert "group lasso" not in before
+    text, _ = text.split("On real speech there is no second method yet")
+    assert "gradual, score l2 comes first" in text
+    order = re.findall(r"^\| (gradual[^|]*|dense|group lasso[^|]*), 1 seed", text, re.MULTILINE)
+    lasso = "group lasso alone (GL), score l2"
+    others = [f"{lasso}, sub-gradient", f"{lasso}, proximal"]
+    assert order == ["gradual, score l2", "dense", *others]
+    assert cells(text, f"{lasso}, sub-gradient")[8].startswith("+100.0 % (")  # 16 beside 8
+    section = zeros.section(material(grid)).text
+    assert f"{lasso}, proximal, 16x16, synthetic speech in 32-true" in section
+
+
 def write_two_methods(folder, test, validation):
     """A dense run, and gradual pruning by two scores, each with its errors on both splits."""
     write_kept(folder, "d", damaged(4), **CHEAP)
