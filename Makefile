@@ -17,7 +17,7 @@ test: .venv/installed  ## the default tier
 flow: .venv/installed  ## whole runs, kills and resumes
 	$(BIN)/pytest -n 2 -m flow
 
-faults: .venv/installed  ## killed processes, full disks, damaged files
+faults: .venv/installed  ## stopped and killed processes, full disks, damaged files
 	$(BIN)/pytest -n 2 --dist worksteal -m faults
 
 slurm: .venv/installed  ## sweeps on a real SLURM of one node, which each of two workers starts

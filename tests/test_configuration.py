@@ -29,6 +29,7 @@ from asr.features.log_mel import LogMel
 from asr.features.spectrogram import Spectrogram
 from asr.model.acoustic import AcousticModel
 from asr.text import BasicNormaliser
+from tests import commands
 from tests.commands import tiny_run
 from tests.warm import run
 
@@ -243,5 +244,8 @@ def test_the_command_tells_it_without_a_traceback(tones: Path, tmp_path: Path) -
         assert said.startswith("error: ")
         assert all(part in said for part in SLIPS[override])
         assert "Traceback" not in said
+    typed = commands.run(tiny_run(tones, tmp_path / "runs", "model.hiden=3"))
+    assert (typed.returncode, typed.stdout) == (1, "")
+    assert typed.stderr.startswith("error: ")
     assert not (tmp_path / "runs").exists()
     assert run(["train.py", "--help"], tmp_path / "log")[0] == 0

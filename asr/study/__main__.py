@@ -93,7 +93,10 @@ def _shows(picture: Path, figure: Figure) -> bool:
     drawn = BytesIO()
     _draw(figure, drawn)
     drawn.seek(0)
-    here, there = imread(picture), imread(drawn)
+    try:
+        here, there = imread(picture), imread(drawn)
+    except (OSError, SyntaxError):  # as Pillow says that a file is no PNG
+        return False
     return here.shape == there.shape and bool(np.abs(here - there).mean() < _ROUNDING)
 
 
@@ -102,7 +105,11 @@ def _check(texts: dict[Path, str], made: dict[Path, str], drawn: dict[Path, Figu
     outdated = [str(page) for page, text in texts.items() if made[page] != text]
     outdated += [str(picture) for picture, figure in drawn.items() if not _shows(picture, figure)]
     if outdated:
-        print(f"out of date: {', '.join(outdated)}", file=sys.stderr)
+        print(
+            f"out of date: {', '.join(outdated)}. Run without --check, with constraints.txt's "
+            "versions.",
+            file=sys.stderr,
+        )
         sys.exit(1)
 
 
@@ -134,7 +141,9 @@ def _parser() -> argparse.ArgumentParser:
         "--page", required=True, nargs="+", metavar="FILE", help="docs/study.md, README.md"
     )
     parser.add_argument(
-        "--check", action="store_true", help="change nothing; exit 1 if one is out of date"
+        "--check",
+        action="store_true",
+        help="change nothing; exit 1 if a page or a picture is out of date",
     )
     return parser
 

@@ -49,12 +49,10 @@ def section(material: Material) -> Section:
     sentence, methods, rows = _ranked("On synthetic speech", found, near, material)
     low, high = 100 * (SPARSITY - NEAR), 100 * (SPARSITY + NEAR)
     text = f"{sentence} Settings from {low:.1f} to {high:.1f} % zeros count as 90 %.\n\n{methods}"
-    if missed:
-        landed = ", ".join(f"{name(one)} {100 * one.sparsity:.1f} %" for one in missed)
-        text += f"\nNot compared, since they landed elsewhere: {landed}.\n"
+    text += _elsewhere(missed)
     return Section(
         f"{text}\n{picture(_PICTURE, 'CER at 90 % by method, synthetic speech')}\n"
-        + _again("On synthetic speech in 32-true", CHEAP, LASSO, material)
+        + _lasso(material)
         + "\n"
         + _again("On real speech", REAL, EXPERIMENT, material),
         {_PICTURE: comparison_figure(rows, name)},
@@ -65,6 +63,23 @@ def _apart(found: Grid) -> tuple[list[Setting], list[Setting]]:
     """Sparse settings that are at 90 %, and those that are not."""
     near = [one for one in found.equal_width if one.is_at(SPARSITY)]
     return near, [one for one in found.equal_width if not one.is_at(SPARSITY)]
+
+
+def _elsewhere(missed: Sequence[Setting]) -> str:
+    landed = ", ".join(f"{name(one)} {100 * one.sparsity:.1f} %" for one in missed)
+    return f"\nNot compared, since they landed elsewhere: {landed}.\n" if missed else ""
+
+
+def _lasso(material: Material) -> str:
+    """Group lasso by both of its steps, beside gradual pruning and beside each other."""
+    text = _again("On synthetic speech in 32-true", CHEAP, LASSO, material)
+    found = grid(material.settings, CHEAP, LASSO)
+    near, missed = _apart(found) if found else ([], [])
+    steps = {one.pruning["penalty"]["step"]: one for one in near if one.method == "group_lasso"}
+    if len(steps) == 2:
+        gap = compare_settings(steps["proximal"], steps["gradient"])
+        text += f"\nSub-gradient steps relative to proximal ones: CER {signed(gap.relative)}.\n"
+    return text + _elsewhere(missed)
 
 
 def _again(where: str, corpus: str, experiment: str, material: Material) -> str:
@@ -117,7 +132,7 @@ def _table(rows: Sequence[Compared], chosen_by: dict[str, float]) -> str:
 
 
 def name(setting: Setting) -> str:
-    """The method with what of it is in question: score, gates, the penalty's step."""
+    """The method with what of it is in question: score, gates, the penalty's step, collapse."""
     if setting.dense:
         return "dense"
     pruning = setting.pruning
@@ -128,6 +143,8 @@ def name(setting: Setting) -> str:
         said.append({"proximal": "proximal", "gradient": "sub-gradient"}[penalty["step"]])
     if pruning["select"]["gates"] == "together":
         said.append("gates together")
+    if setting.collapsed:
+        said.append("collapsed")
     return ", ".join(said)
 
 

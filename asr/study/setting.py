@@ -57,6 +57,11 @@ class Setting:
         return self.method == "dense"
 
     @property
+    def collapsed(self) -> bool:
+        """Whether a run of it has a matrix without a weight, or recognises next to nothing."""
+        return any(result.collapsed for result in self.system.results)
+
+    @property
     def block(self) -> str | None:
         return self.system.results[0].block
 

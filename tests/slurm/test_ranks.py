@@ -82,7 +82,7 @@ def test_two_tasks_of_srun(slurm: Cluster, tones: Path, tmp_path: Path) -> None:
     ended = subprocess.run(
         ["srun", "-n2", "--ntasks-per-node=2", "--job-name=asr", *words],
         cwd=REPOSITORY, env={**ENVIRONMENT, "SLURM_CONF": os.environ["SLURM_CONF"]},
-        text=True, capture_output=True, timeout=120,
+        text=True, capture_output=True, timeout=240,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert_one_run(ended.stdout, tones, tmp_path)

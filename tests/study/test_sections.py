@@ -194,16 +194,18 @@ def test_group_lasso_by_either_step_is_compared_within_its_own_experiment(grid):
     write_kept(grid, "g32", damaged(8), zeros=0.9, **own)
     for step, count in (("proximal", 20), ("gradient", 16)):
         lasso = {"method": "group_lasso", "pruning": {"penalty": {"step": step}}}
-        write_kept(grid, step, damaged(count), zeros=0.9, **lasso, **own)
+        empty = step == "gradient"
+        write_kept(grid, step, damaged(count), zeros=0.9, collapsed=empty, **lasso, **own)
     before, text = method.section(material(grid)).text.split("On synthetic speech in 32-true")
     assert "group lasso" not in before
     text, _ = text.split("On real speech there is no second method yet")
     assert "gradual, score l2 comes first" in text
     order = re.findall(r"^\| (gradual[^|]*|dense|group lasso[^|]*), 1 seed", text, re.MULTILINE)
     lasso = "group lasso alone (GL), score l2"
-    others = [f"{lasso}, sub-gradient", f"{lasso}, proximal"]
+    others = [f"{lasso}, sub-gradient, collapsed", f"{lasso}, proximal"]
     assert order == ["gradual, score l2", "dense", *others]
     assert cells(text, f"{lasso}, sub-gradient")[8].startswith("+100.0 % (")  # 16 beside 8
+    assert "relative to proximal ones: CER -20.0 % (" in text  # 16 beside 20
     section = zeros.section(material(grid)).text
     assert f"{lasso}, proximal, 16x16, synthetic speech in 32-true" in section
 
