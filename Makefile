@@ -14,7 +14,7 @@ demo: .venv/installed  ## train dense and block-sparse on synthetic speech, scor
 test: .venv/installed  ## the default tier
 	$(BIN)/pytest -n 2
 
-flow: .venv/installed  ## whole runs, kills and resumes
+flow: .venv/installed  ## whole runs and sweeps
 	$(BIN)/pytest -n 2 -m flow
 
 faults: .venv/installed  ## stopped and killed processes, full disks, damaged files

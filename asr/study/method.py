@@ -54,7 +54,7 @@ def section(material: Material) -> Section:
         f"{text}\n{picture(_PICTURE, 'CER at 90 % by method, synthetic speech')}\n"
         + _lasso(material)
         + "\n"
-        + _again("On real speech", REAL, EXPERIMENT, material),
+        + _again("On real speech", grid(material.settings, REAL, EXPERIMENT), material),
         {_PICTURE: comparison_figure(rows, name)},
     )
 
@@ -72,8 +72,8 @@ def _elsewhere(missed: Sequence[Setting]) -> str:
 
 def _lasso(material: Material) -> str:
     """Group lasso by both of its steps, beside gradual pruning and beside each other."""
-    text = _again("On synthetic speech in 32-true", CHEAP, LASSO, material)
     found = grid(material.settings, CHEAP, LASSO)
+    text = _again("On synthetic speech in 32-true", found, material)
     near, missed = _apart(found) if found else ([], [])
     steps = {one.pruning["penalty"]["step"]: one for one in near if one.method == "group_lasso"}
     if len(steps) == 2:
@@ -82,9 +82,8 @@ def _lasso(material: Material) -> str:
     return text + _elsewhere(missed)
 
 
-def _again(where: str, corpus: str, experiment: str, material: Material) -> str:
+def _again(where: str, found: Grid | None, material: Material) -> str:
     """Methods in the usual blocks, compared once more where an experiment has several."""
-    found = grid(material.settings, corpus, experiment)
     near = [one for one in _apart(found)[0] if one.block == BLOCK] if found else []
     if found is None or len({name(one) for one in near}) < 2:
         return f"{where} there is no second method yet.\n"

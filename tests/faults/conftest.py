@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warm import end_all
+from tests.warm import end_all, run
 
 _NEW_MOUNTS = 0x20000  # CLONE_NEWNS of sched.h
 
@@ -73,6 +73,17 @@ def nothing_left_running() -> Iterator[None]:
     """Whatever a test's end."""
     yield
     end_all()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    request: pytest.FixtureRequest, tones: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The runs folder of a test file's own `command`, which nothing disturbed."""
+    runs = tmp_path_factory.mktemp("undisturbed")
+    code, said = run(request.module.command(tones, runs), runs.with_suffix(".log"))
+    assert code == 0, said
+    return runs
 
 
 @pytest.fixture

@@ -48,14 +48,6 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    runs = tmp_path_factory.mktemp("undisturbed")
-    code, said = run(command(tones, runs), runs.with_suffix(".log"))
-    assert code == 0, said
-    return runs
-
-
-@pytest.fixture(scope="module")
 def killed(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was killed in the middle."""
     runs = tmp_path_factory.mktemp("killed")

@@ -20,7 +20,7 @@ MakeDisk = Callable[[str], Disk]
 CHECKPOINT = 474_000  # bytes of one of this model
 
 
-def training(tones: Path, runs: Path) -> list[str]:
+def command(tones: Path, runs: Path) -> list[str]:
     return tiny_run(tones, runs, "hardware.checkpoint_minutes=0")[1:]
 
 
@@ -32,14 +32,6 @@ def told(code: int, said: str, reason: str) -> str:
     assert reason in message
     assert "Make room, or make it writable, and give the same command again" in message
     return message
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    runs = tmp_path_factory.mktemp("undisturbed")
-    code, said = run(training(tones, runs), runs.with_suffix(".log"))
-    assert code == 0, said
-    return runs
 
 
 @pytest.mark.parametrize(
@@ -57,12 +49,12 @@ def test_full_while_training_writes(
     size: str, file: str, tones: Path, tmp_path: Path, disk: MakeDisk, undisturbed: Path
 ) -> None:
     small = disk(size)
-    command = training(tones, small.folder / "runs")
-    message = told(*run(command, tmp_path / "log"), "No space left on device")
+    words = command(tones, small.folder / "runs")
+    message = told(*run(words, tmp_path / "log"), "No space left on device")
     assert file in message
     assert not list(small.folder.rglob(".*.tmp"))
     small.resize("20m")
-    code, said = run(command, tmp_path / "log")
+    code, said = run(words, tmp_path / "log")
     assert code == 0, said
     assert_same(small.folder / "runs", undisturbed)
 
@@ -72,15 +64,15 @@ def test_full_while_a_metric_is_written(
 ) -> None:
     """The row is cut off in the middle; the run goes on without the stump."""
     small = disk("20m")
-    command = training(tones, small.folder / "runs")
-    going = Command(command, tmp_path / "log")
+    words = command(tones, small.folder / "runs")
+    going = Command(words, tmp_path / "log")
     going.wait_until(lambda: status(small.folder / "runs").get("step", 0) > 5)
     going.signal(9)
     going.wait()
     metrics = only_run(small.folder / "runs") / "metrics.csv"
     with open(metrics, "a", newline="") as file:
         file.write(metrics.read_text().splitlines()[1][:1])  # of step 3, were it a whole row
-    code, said = run(command, tmp_path / "log")
+    code, said = run(words, tmp_path / "log")
     assert code == 0, said
     assert_same(small.folder / "runs", undisturbed)
 
@@ -89,20 +81,20 @@ def test_read_only_from_the_start_and_in_the_middle(
     tones: Path, tmp_path: Path, disk: MakeDisk, undisturbed: Path
 ) -> None:
     small = disk("20m")
-    command = training(tones, small.folder / "runs")
+    words = command(tones, small.folder / "runs")
     small.make_read_only()
-    code, said = run(command, tmp_path / "log")
+    code, said = run(words, tmp_path / "log")
     assert code == 1
     assert "expected a folder that can be written, got Read-only file system" in said
     assert "Set runs=FOLDER to one that can." in said
     assert "Traceback" not in said
     small.make_writable()
-    going = Command(command, tmp_path / "log")
+    going = Command(words, tmp_path / "log")
     going.wait_until(lambda: status(small.folder / "runs").get("step", 0) > 2)
     small.make_read_only()
     told(going.wait(), going.said(), "Read-only file system")
     small.make_writable()
-    code, said = run(command, tmp_path / "log")
+    code, said = run(words, tmp_path / "log")
     assert code == 0, said
     assert "continuing from step" in said
     assert_same(small.folder / "runs", undisturbed)

@@ -24,14 +24,6 @@ def command(tones: Path, runs: Path, *settings: str) -> list[str]:
     return tiny_run(tones, runs, "hardware.scan_worst_batch=false", *settings)[1:]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    runs = tmp_path_factory.mktemp("undisturbed")
-    code, said = run(command(tones, runs), runs.with_suffix(".log"))
-    assert code == 0, said
-    return runs
-
-
 def at_step(target: str, fault: Callable[[Any], Any]) -> None:
     """Have the STEP-th call of a function of asr.training.module return what `fault` makes of it.
 

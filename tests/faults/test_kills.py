@@ -17,6 +17,7 @@ from tests.warm import Command, run, slow_reading
 pytestmark = pytest.mark.faults
 
 KILLS = 15  # of each kind of run; two kinds
+OFTEN = "hardware.checkpoint_minutes=0"  # saves after every step; undisturbed, every epoch
 KINDS = {
     "dense": (),
     # Whatever has a state: masks, moments half way through a step, an average, a loader's worker.
@@ -31,9 +32,8 @@ KINDS = {
 }
 
 
-def command(tones: Path, runs: Path, kind: str) -> list[str]:
-    settings = ("training.epochs=6", "hardware.checkpoint_minutes=0")  # saves after every step
-    return tiny_run(tones, runs, *settings, *KINDS[kind])[1:]
+def command(tones: Path, runs: Path, kind: str, *settings: str) -> list[str]:
+    return tiny_run(tones, runs, "training.epochs=6", *settings, *KINDS[kind])[1:]
 
 
 def trains(training: Command, runs: Path) -> bool:
@@ -74,7 +74,7 @@ def test_killed_at_random_moments(kind: str, tones: Path, tmp_path: Path) -> Non
     whole = 0
     while len(struck) < KILLS or runs.exists():
         saved = saved_step(runs)
-        training = Command(command(tones, runs, kind), log)
+        training = Command(command(tones, runs, kind, OFTEN), log)
         if len(struck) < KILLS:
             # One in five may strike the start-up; of the rest half aim at a checkpoint.
             aim = draw.choice(("anywhere", "training", "training", "last.ckpt", "best.ckpt"))

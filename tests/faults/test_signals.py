@@ -18,14 +18,6 @@ def command(tones: Path, runs: Path) -> list[str]:
     return tiny_run(tones, runs)[1:]  # saves after every epoch
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    runs = tmp_path_factory.mktemp("undisturbed")
-    code, said = run(command(tones, runs), runs.with_suffix(".log"))
-    assert code == 0, said
-    return runs
-
-
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2])
 def test_asked_to_stop(signum: int, tones: Path, tmp_path: Path, undisturbed: Path) -> None:
     runs, log = tmp_path / "runs", tmp_path / "log"

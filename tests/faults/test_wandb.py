@@ -21,14 +21,6 @@ def command(tones: Path, runs: Path, *settings: str) -> list[str]:
     ]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    runs = tmp_path_factory.mktemp("undisturbed")
-    code, said = run(command(tones, runs), runs.with_suffix(".log"))
-    assert code == 0, said
-    return runs
-
-
 def services(pid: int) -> list[int]:
     """The processes of wandb below a process."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

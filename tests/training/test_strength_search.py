@@ -36,10 +36,10 @@ def test_a_tiny_model_is_stopped_at_the_asked_sparsity(tones: Path, tmp_path: Pa
         tones, tmp_path / "runs", "training.epochs=8", "model.dropout=0", "sparsity.block=[4,4]"
     )
     command = [sys.executable, "-m", "asr.training.strength_search", "0.6", *tiny[2:]]
-    ended = run([*command, "--start", "20", "--tolerance", "0.03", "--tries", "16"])
+    ended = run([*command, "--start", "20", "--tolerance", "0.01", "--tries", "16"])
     assert ended.returncode == 0, ended.stdout + ended.stderr
     *tries, last = ended.stdout.splitlines()
-    assert float(tries[-1].split()[2]) == pytest.approx(60, abs=3.01)
+    assert float(tries[-1].split()[2]) == pytest.approx(60, abs=1.01)
     assert len(tries) > 2, "the first guess was far off"
     # The command that it prints goes on with that run, whose sparsity stays.
     words = last.split("python train.py ")[1].split()
