@@ -71,31 +71,31 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_stopped_and_killed_and_continued(tones: Path, tmp_path: Path) -> None:
     runs, often = tmp_path / "runs", "hardware.checkpoint_minutes=0"
-    folders = [planned(tones, runs, often, f"seed={seed}") for seed in (1, 2)]
+    ours = planned(tones, runs, often)
+    # It cannot end before it is stopped, however late the other one begins.
+    long = planned(tones, runs, often, "training.epochs=400")
     undisturbed = planned(tones, tmp_path / "undisturbed", often)
     assert run(tiny_run(tones, tmp_path / "undisturbed", often)).returncode == 0
 
-    sweep = start(folders, tmp_path / "leases")
-    wait_until(lambda: state(folders[0]) == "running" and step(folders[0]) >= 2, 90)
+    sweep = start([ours, long], tmp_path / "leases")
+    wait_until(lambda: state(ours) == "running" and step(ours) >= 2, 90)
     os.killpg(sweep.pid, signal.SIGINT)
     out, _ = sweep.communicate(timeout=90)
     assert sweep.returncode == 128 + signal.SIGINT, out
-    assert state(folders[0]) == "preempted"
-    assert "TrainingInterruptedError: SIGTERM" in read_status(folders[0])["reason"]
-    assert state(folders[1]) == "preempted"
-    stopped_at = step(folders[0])
+    assert [state(ours), state(long)] == ["preempted", "preempted"]
+    assert "TrainingInterruptedError: SIGTERM" in read_status(ours)["reason"]
+    stopped_at = step(ours)
 
-    sweep = start(folders, tmp_path / "leases")
-    wait_until(lambda: state(folders[0]) == "running" and step(folders[0]) > stopped_at, 90)
+    sweep = start([ours], tmp_path / "leases")
+    wait_until(lambda: state(ours) == "running" and step(ours) > stopped_at, 90)
     sweep.kill()  # the run goes on
     sweep.communicate()
-    wait_until(lambda: state(folders[0]) == "done", 90)
+    wait_until(lambda: state(ours) == "done", 90)
 
-    sweep = start(folders, tmp_path / "leases")
+    sweep = start([ours], tmp_path / "leases")
     out, _ = sweep.communicate(timeout=150)
     assert sweep.returncode == 0, out
-    assert [state(folder) for folder in folders] == ["done", "done"]
-    assert "continuing from" in (folders[0] / "output.log").read_text()
-    ours, theirs = weights(folders[0]), weights(undisturbed)
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert "continuing from" in (ours / "output.log").read_text()
+    stopped, never = weights(ours), weights(undisturbed)
+    assert stopped.keys() == never.keys()
+    assert all(torch.equal(stopped[name], never[name]) for name in never)
