@@ -1,15 +1,18 @@
 """Who pays: how two systems differ on parts of a test set, each with its interval."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asr.statistics.bootstrap import RESAMPLES, SEED, Interval, bootstrap
 from asr.statistics.comparison import Unit, counts, refuse_unpaired
+from asr.statistics.contrast import Contrast, contrast
 from asr.statistics.system import System
 
+ENOUGH = 30  # utterances: with 10 simulated ones p was below 0.05 three times as often as it says
 RARE = 10  # occurrences in the training texts: up to so many, a word is rare
 
 
@@ -23,6 +26,29 @@ class Subgroup:
     rate_a: float  # pooled
     rate_b: float
     difference: Interval  # b - a, utterances of the part drawn; NaN ends where all differ alike
+    to_rest: Contrast | None  # of b - a; None with fewer than ENOUGH utterances, here or there
+    relative_to_rest: Contrast | None  # of b - a by the errors of a
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """Errors of two systems and lengths of the references, by utterance, each `(N,)`."""
+
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    lengths: NDArray[np.float64]
+
+    @property
+    def some(self) -> NDArray[np.bool_]:
+        """The utterances that have something of it."""
+        return (self.lengths > 0) | (self.a > 0) | (self.b > 0)
+
+    def where(self, chosen: NDArray[np.bool_]) -> "_Counts":
+        """Those of some utterances, and 0 of the others."""
+        return _Counts(self.a * chosen, self.b * chosen, self.lengths * chosen)
+
+    def __add__(self, other: "_Counts") -> "_Counts":
+        return _Counts(self.a + other.a, self.b + other.b, self.lengths + other.lengths)
 
 
 def by_speaker(a: System, b: System, unit: Unit = "words") -> list[Subgroup]:
@@ -67,17 +93,20 @@ def by_frequency(a: System, b: System, trained_on: Mapping[str, int]) -> list[Su
         f"rare, 1 to {RARE}": (times > 0) & (times <= RARE),
         f"common, over {RARE}": times > RARE,
     }
-    parts = [
-        _errors(
-            name,
+    counted = {
+        name: _Counts(
             a.slots.per_utterance(a.slots.wrong * band),
             b.slots.per_utterance(b.slots.wrong * band),
             a.slots.per_utterance(band.astype(np.float64)),
         )
         for name, band in bands.items()
+    }
+    parts = [
+        _errors(name, own, [other for other in counted.values() if other is not own])
+        for name, own in counted.items()
     ]
     of_a, of_b = (one.slots.per_utterance(one.slots.insertions) for one in (a, b))
-    return [*parts, _errors("insertions", of_a, of_b, a.words)]
+    return [*parts, _errors("insertions", _Counts(of_a, of_b, a.words), [])]
 
 
 def _thirds(
@@ -97,27 +126,33 @@ def _thirds(
 
 def _part(name: str, a: System, b: System, unit: Unit, chosen: NDArray[np.bool_]) -> Subgroup:
     (errors_a, lengths), (errors_b, _) = counts(a, unit), counts(b, unit)
-    return _subgroup(name, errors_a[chosen], errors_b[chosen], lengths[chosen])
+    whole = _Counts(errors_a, errors_b, lengths)
+    return _subgroup(name, whole.where(chosen), whole.where(~chosen), chosen)
 
 
-def _errors(
-    name: str,
-    errors_a: NDArray[np.float64],
-    errors_b: NDArray[np.float64],
-    lengths: NDArray[np.float64],
-) -> Subgroup:
+def _errors(name: str, own: _Counts, others: Sequence[_Counts]) -> Subgroup:
     """Of the utterances that have something of the part, so that every draw has some too."""
-    some = (lengths > 0) | (errors_a > 0) | (errors_b > 0)
-    return _subgroup(name, errors_a[some], errors_b[some], lengths[some])
+    rest = reduce(_Counts.__add__, others) if others else None
+    return _subgroup(name, own, rest, own.some)
 
 
-def _subgroup(
-    name: str,
-    errors_a: NDArray[np.float64],
-    errors_b: NDArray[np.float64],
-    lengths: NDArray[np.float64],
-) -> Subgroup:
-    total = float(lengths.sum())
-    rates = [float(one.sum()) / total if total else float("nan") for one in (errors_a, errors_b)]
-    difference = bootstrap(errors_b - errors_a, lengths, RESAMPLES, SEED).symmetric_interval()
-    return Subgroup(name, len(lengths), int(total), rates[0], rates[1], difference)
+def _subgroup(name: str, own: _Counts, rest: _Counts | None, chosen: NDArray[np.bool_]) -> Subgroup:
+    total = float(own.lengths.sum())
+    rates = [float(one.sum()) / total if total else float("nan") for one in (own.a, own.b)]
+    change = own.b - own.a
+    difference = bootstrap(change[chosen], own.lengths[chosen], RESAMPLES, SEED)
+    to_rest, relative = None, None
+    if rest is not None and min(own.some.sum(), rest.some.sum()) >= ENOUGH:
+        changed = rest.b - rest.a
+        to_rest = contrast((change, own.lengths), (changed, rest.lengths))
+        relative = contrast((change, own.a), (changed, rest.a))
+    return Subgroup(
+        name,
+        int(chosen.sum()),
+        int(total),
+        rates[0],
+        rates[1],
+        difference.symmetric_interval(),
+        to_rest,
+        relative,
+    )
