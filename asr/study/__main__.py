@@ -14,6 +14,7 @@ from matplotlib.image import imread
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write
 from asr.study import (
+    answers,
     best,
     block_size,
     choice,
@@ -35,9 +36,11 @@ from asr.study.section import Material, Section
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "front": front.section,
+    "answers": answers.section,
     "targets": targets.section,
     "corpus": corpus.section,
     "tuning": tuning.section,
+    "tuning-of-sparse": tuning.of_sparse,
     "equal-width": equal_width.section,
     "block-size": block_size.section,
     "method": method.section,

@@ -1,5 +1,9 @@
 """Question 2: the size of blocks at equal sparsity."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
+from asr.statistics.comparison import ALPHA, holm
 from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid, is_standard
 from asr.study.section import (
     Compared,
@@ -13,6 +17,7 @@ from asr.study.section import (
     picture,
     seeds_of,
     signed,
+    without_reference,
 )
 from asr.study.setting import Setting
 
@@ -22,6 +27,27 @@ _PICTURE = "block_size.png"
 
 def section(material: Material) -> Section:
     """A row a block size at 90 %, from single weights to 32x32."""
+    rows = _rows(material)
+    if not rows:
+        return nothing_yet("second block size", "python train.py -m +experiment=study_block")
+    columns = {"zeros": lambda one: f"{100 * one.sparsity:.1f} %"}
+    return Section(
+        f"{_sentence(rows)} {_steps([one.setting for one in rows[1:]])}\n\n"
+        + comparison_table(rows, _name, what="block", more=columns, margin=MARGIN)
+        + "\n"
+        + picture(_PICTURE, "CER at 90 % by block size"),
+        {_PICTURE: comparison_figure(rows, _name)},
+    )
+
+
+def answer(material: Material) -> str:
+    """What the smallest and the largest block cost."""
+    rows = _rows(material)
+    return _sentence(rows) if rows else ""
+
+
+def _rows(material: Material) -> list[Compared]:
+    """Dense, then 90 % in blocks of rising size; none before there are two."""
     found = grid(material.settings, REAL, EXPERIMENT)
     sparse = [
         one
@@ -29,16 +55,8 @@ def section(material: Material) -> Section:
         if is_standard(one) and one.is_at(SPARSITY)
     ]
     if found is None or len(sparse) < 2:
-        return nothing_yet("second block size", "python train.py -m +experiment=study_block")
-    rows = beside(found.reference, sorted(sparse, key=_size))
-    columns = {"zeros": lambda one: f"{100 * one.sparsity:.1f} %"}
-    return Section(
-        f"{_sentence(rows)}\n\n"
-        + comparison_table(rows, _name, what="block", more=columns, margin=MARGIN)
-        + "\n"
-        + picture(_PICTURE, "CER at 90 % by block size"),
-        {_PICTURE: comparison_figure(rows, _name)},
-    )
+        return []
+    return beside(found.reference, sorted(sparse, key=_size))
 
 
 def _size(setting: Setting) -> int:
@@ -53,15 +71,23 @@ def _name(setting: Setting) -> str:
 
 
 def _sentence(rows: list[Compared]) -> str:
-    said = [
-        f"{_name(one.setting)} {signed(one.comparison.relative)}"
-        for one in rows[1:]
-        if one.comparison is not None
-    ]
-    least = seeds_of(*(one.setting for one in rows[1:]))
-    small, large = rows[1].setting, rows[-1].setting
+    (small, of_small), *_, (large, of_large) = without_reference(rows)
     gap = compare_settings(small, large).relative
     return (
-        f"CER at 90 % relative to dense ({least} at least): {', '.join(said)}. The largest beside "
-        f"the smallest, {_name(large)} to {_name(small)}: {signed(gap)}."
+        f"At 90 % {_name(small)} add {signed(of_small.relative)} to the dense model's CER and "
+        f"{_name(large)} {signed(of_large.relative)}, which is {signed(gap)} beside the former."
+    )
+
+
+def _steps(sparse: Sequence[Setting]) -> str:
+    """Each block beside the next smaller one; told apart by Holm over the steps."""
+    gaps = [compare_settings(small, large) for small, large in pairwise(sparse)]
+    adjusted = holm([gap.p for gap in gaps])
+    said = [
+        f"{_name(one)} {signed(gap.relative)}{'' if p < ALPHA else ' (not told apart)'}"
+        for one, gap, p in zip(sparse[1:], gaps, adjusted, strict=True)
+    ]
+    return (
+        f"Each block beside the next smaller one: {', '.join(said)}; p by Holm over these, "
+        f"{seeds_of(*sparse)} at least."
     )

@@ -15,6 +15,7 @@ from asr.study.section import (
     Material,
     Section,
     compare_settings,
+    folded,
     nothing_yet,
     percent,
     picture,
@@ -104,7 +105,8 @@ def section(material: Material) -> Section:
     )
     head = ["model", "weights not zero", "CER %", "real-time factor"]
     return Section(
-        f"{_beaten(timed, rounds)}\n\nOn {measured.how}. {of_rounds(rounds)}"
+        f"{_better_than_dense(timed, rounds)} {_beaten(timed, rounds)}\n\n"
+        f"On {measured.how}. {of_rounds(rounds)}"
         f"{_untimed(found, timed)}\n\n"
         + table(
             [*head, f"times as fast as {reference.name}"],
@@ -114,6 +116,16 @@ def section(material: Material) -> Section:
         + picture(_PICTURE, "CER over the real-time factor"),
         {_PICTURE: figure},
     )
+
+
+def answer(material: Material) -> str:
+    """Whether a sparse model beats a dense one of any width."""
+    path = material.folder / MEASURED
+    found = grid(material.settings, REAL, EXPERIMENT)
+    if found is None or not path.is_file():
+        return ""
+    measured = read_measured(path, _PROGRAM, _Measured.of)
+    return _better_than_dense(_timed(found, measured), measured.rounds)
 
 
 def _candidates(found: Grid) -> list[Setting]:
@@ -156,12 +168,25 @@ def _beaten(timed: Sequence[_Timed], rounds: Rounds) -> str:
             best = min(better, key=lambda other: other.setting.cer)
             said.append(f"{one.name} (by {best.name})")
     if not said:
-        return "**No model is shown to be beaten by another in both time and CER.**"
+        return "Of all of them none is shown to be beaten by another in both."
     return (
-        f"**Shown to be beaten by another in both time and CER**: {'; '.join(said)}. Among the "
+        f"Shown to be beaten by another in both: {'; '.join(said)}. Among the "
         "others more time buys fewer errors, or the intervals do not tell them apart. Pairs are "
         "not adjusted for their number."
     )
+
+
+def _better_than_dense(timed: Sequence[_Timed], rounds: Rounds) -> str:
+    """The sparse models that a dense one of another width is shown to be no match for."""
+    better = [
+        f"{one.name} (than {other.name})"
+        for one in timed
+        for other in timed
+        if other.setting.dense and not one.setting.dense and _beats(one, other, rounds)
+    ]
+    if better:
+        return f"Shown to be both faster and lower in CER than a dense model: {'; '.join(better)}."
+    return "No sparse model is shown to be both faster and lower in CER than a dense one."
 
 
 def _untimed(found: Grid, timed: Sequence[_Timed]) -> str:
@@ -190,9 +215,9 @@ def _neighbours(timed: Sequence[_Timed], rounds: Rounds) -> str:
             gap = compare_settings(other.setting, one.setting).relative
             rows.append([one.name, other.name, faster(rounds, other.run, one.run), signed(gap)])
     head = ["sparse model", "beside", "times as fast as it", "CER to it, relative"]
-    return (
-        "Each sparse model beside the dense ones next to it in time, the faster and the slower:"
-        f"\n\n{table(head, rows)}"
+    return folded(
+        "Each sparse model beside the dense ones next to it in time, the faster and the slower",
+        table(head, rows),
     )
 
 

@@ -1,10 +1,20 @@
 """What the real test split is, and what it can resolve."""
 
 from collections import Counter
+from itertools import combinations
 
+from asr.statistics.comparison import Comparison
 from asr.study.equal_width import compared
-from asr.study.plan import EXPERIMENT, REAL, grid
-from asr.study.section import Material, Section, between, nothing_yet
+from asr.study.plan import EXPERIMENT, REAL, SPARSITY, Grid, grid
+from asr.study.section import (
+    Material,
+    Section,
+    between,
+    compare_settings,
+    nothing_yet,
+    units_and_zeros,
+    without_reference,
+)
 
 
 def section(material: Material) -> Section:
@@ -20,16 +30,42 @@ def section(material: Material) -> Section:
         f"{system.characters.sum():.0f} characters; {sum(named.values())} utterances have a "
         f"speaker's name, one of {len(named)}, and {two} of these are two speakers'."
     )
-    rows = compared(material) or []
-    widths = [
-        100 * (one.comparison.relative.high - one.comparison.relative.low) / 2
-        for one in rows
-        if one.comparison is not None
-    ]
-    if widths:
-        ends = between(widths, "{:.1f}")
+    gaps = [gap for _, gap in without_reference(compared(material) or [])]
+    if gaps:
         said += (
-            f" Intervals of the relative differences in CER of question 1 reach {ends} % to "
-            "either side; those of models that err more alike, less."
+            " Intervals of the relative differences in CER of question 1 reach "
+            f"{between(map(_half_width, gaps), '{:.1f}')} % to either side"
         )
-    return Section(said + "\n")
+        alike = [
+            compare_settings(a, b)
+            for a, b in combinations([one for one in found.equal_width if one.is_at(SPARSITY)], 2)
+        ]
+        if alike:
+            closest = min(map(_half_width, alike))
+            said += (
+                f", those between two sparse models, which err more alike, {closest:.1f} % or more"
+            )
+        said += "."
+    return Section(f"{said}{_seeds(found, material)}\n")
+
+
+def _half_width(gap: Comparison) -> float:
+    """Of the interval of the relative difference, in percent."""
+    return 100 * (gap.relative.high - gap.relative.low) / 2
+
+
+def _seeds(found: Grid, material: Material) -> str:
+    """How far seeds of one setting lie apart, which is in no interval."""
+    searched = grid(material.searched, REAL, EXPERIMENT)
+    said = []
+    for decoder, its in (("greedily", found), ("with a language model", searched)):
+        several = (
+            [one for one in (its.reference, *its.standard) if len(one.runs) > 1] if its else []
+        )
+        apart = ", ".join(
+            f"{units_and_zeros(one)} {between([100 * rate for rate in one.rates], '{:.1f}')} %"
+            for one in several
+        )
+        if apart:
+            said.append(f"{decoder} {apart}")
+    return f" CER of the seeds of one setting: {'; '.join(said)}." if said else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from asr.study.plan import EXPERIMENT, REAL, SPARSITY, Grid, grid
+from asr.study.plan import EXPERIMENT, REAL, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -55,10 +55,9 @@ def section(material: Material) -> Section:
 
 def _sentence(found: Grid, searched: Mapping[str, Setting]) -> str:
     """What 90 % cost at equal width, and beside a dense model of as many weights."""
-    ninety = [one for one in found.usual_at_width if one.is_at(SPARSITY)]
-    if not ninety:
+    one = found.ninety
+    if one is None:
         return ""
-    one = ninety[0]
     said = [_beside(dense, one, searched) for dense in (found.reference, *found.as_large(one))]
     return f"**{units_and_zeros(one)}** ({seeds_of(one)}), {'; '.join(said)}.\n\n"
 
@@ -67,10 +66,11 @@ def _beside(dense: Setting, one: Setting, searched: Mapping[str, Setting]) -> st
     """By greedy decoding and, where both were so scored, with a language model."""
     share = one.nonzero / dense.nonzero
     said = f"with {share:.2f} times the weights of {units_and_zeros(dense)} ({seeds_of(dense)}): "
-    said += f"CER {signed(compare_settings(dense, one).relative)}"
+    words = signed(compare_settings(dense, one, "words").relative)
+    said += f"CER {signed(compare_settings(dense, one).relative)}, WER {words}"
     if dense.group_key in searched and one.group_key in searched:
-        both = compare_settings(searched[dense.group_key], searched[one.group_key])
-        said += f", with a language model {signed(both.relative)}"
+        both = compare_settings(searched[dense.group_key], searched[one.group_key], "words")
+        said += f", WER with a language model {signed(both.relative)}"
     return said
 
 

@@ -13,6 +13,7 @@ from asr.study.section import (
     Material,
     Section,
     between,
+    folded,
     nothing_yet,
     picture,
     table,
@@ -21,7 +22,8 @@ from asr.study.section import (
 from asr.study.setting import Setting
 
 _SIZES, _SPEED = "sizes.png", "speed.png"
-SPEED = "speed.json"  # of asr.inference.benchmark.trained_model, beside the kept runs
+SPEED = "speed.json"  # of the benchmark, beside the kept runs
+_BENCHMARK = "asr.inference.benchmark.trained_model"
 _KINDS = ("fp32", "fp16", "int8")
 _SPARSE, _OWN = "ours sparse fp16", "ours dense fp16"  # contestants
 
@@ -81,16 +83,38 @@ def _size(one: Setting) -> list[str]:
     ]
 
 
+def answer(material: Material) -> str:
+    """How much smaller and faster the usual sparse model is."""
+    found = grid(material.settings, REAL, EXPERIMENT)
+    one = found.ninety if found else None
+    if one is None:
+        return ""
+    said = (
+        f"{units_and_zeros(one)}, takes 1/{one.runs[0].weights.times_smaller:.1f} of the dense "
+        "fp32 file in fp16"
+    )
+    path = material.folder / SPEED
+    if path.is_file():
+        case = read_measured(path, _BENCHMARK, _Speed.of).cases[0]
+        library = case.fastest(_SPARSE)
+        said += (
+            f"; {_named(case)} it is "
+            f"{faster(case.rounds, library, _SPARSE)} as fast as {library}, and "
+            f"{faster(case.rounds, _OWN, _SPARSE)} as {_OWN}"
+        )
+    return f"{said}."
+
+
 def speed(material: Material) -> Section:
     """Real-time factors as measured once by the benchmark."""
     path = material.folder / SPEED
     if not path.is_file():
         return not_measured(
             "speed",
-            "python -m asr.inference.benchmark.trained_model SPARSE_RUN --dense DENSE_RUN "
+            f"python -m {_BENCHMARK} SPARSE_RUN --dense DENSE_RUN "
             f"--manifest MANIFEST --json {path}",
         )
-    measured = read_measured(path, "asr.inference.benchmark.trained_model", _Speed.of)
+    measured = read_measured(path, _BENCHMARK, _Speed.of)
     kept = {run.folder.name for run in material.runs}
     if unknown := [key for key in measured.runs if key not in kept]:
         raise InputError(
@@ -111,10 +135,19 @@ def speed(material: Material) -> Section:
     head += [f"{cases[0].libraries[0]} / this", "fastest dense library / this"]
     head += [f"{_OWN} / this"]
     return Section(
-        f"Runs {runs}, on {measured.machine}; {_fastest(measured)}\n\n{table(head, rows)}\n"
+        f"Runs {runs}, on {measured.machine}; {_fastest(measured)}\n\n"
+        + folded(
+            "All contestants, with one thread and two, one utterance and a batch", table(head, rows)
+        )
+        + "\n"
         + picture(_SPEED, "real-time factors"),
         {_SPEED: figure},
     )
+
+
+def _named(case: "_Case") -> str:
+    threads = "one thread" if case.threads == 1 else f"{case.threads} threads"
+    return f"with {threads} and {'an utterance' if case.batch == 1 else case.batch} at a time"
 
 
 @dataclass(frozen=True)

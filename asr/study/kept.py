@@ -53,6 +53,11 @@ class Weights:
         return self.recurrent_exported["fp32"] / self.recurrent_dense
 
     @property
+    def recurrent_left(self) -> float:
+        """The share of those matrices' weights that are not zero."""
+        return 1 - sum(one.zeros for one in self.zeros) / sum(one.weights for one in self.zeros)
+
+    @property
     def times_smaller(self) -> float:
         """How many times the exported fp16 file the dense fp32 one is."""
         return self.file_dense["fp32"] / self.file_exported["fp16"]

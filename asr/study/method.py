@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from asr.statistics.comparison import ALPHA
 from asr.study.plan import (
     BLOCK,
     CHEAP,
@@ -53,10 +54,28 @@ def section(material: Material) -> Section:
     return Section(
         f"{text}\n{picture(_PICTURE, 'CER at 90 % by method, synthetic speech')}\n"
         + _lasso(material)
+        + _by_chance(material)
         + "\n"
         + _again("On real speech", grid(material.settings, REAL, EXPERIMENT), material),
         {_PICTURE: comparison_figure(rows, name)},
     )
+
+
+def answer(material: Material) -> str:
+    """Which methods err more than the usual one, and which are not told apart from it."""
+    found = grid(material.settings, CHEAP, METHODS)
+    rows = _rows(found, _apart(found)[0]) if found else []
+    sides: dict[str, list[str]] = {"lower": [], "not told apart": [], "higher": []}
+    for one in sorted(rows[1:], key=lambda one: one.setting.cer):
+        if one.comparison is None or one.setting.dense:
+            continue
+        gap = one.comparison.relative.estimate
+        side = "not told apart" if one.p >= ALPHA else "higher" if gap > 0 else "lower"
+        sides[side].append(f"{name(one.setting)} ({100 * gap:+.1f} %)")
+    said = [f"{side}: {' / '.join(ones)}" for side, ones in sides.items() if ones]
+    if not said:
+        return ""
+    return f"CER beside {name(rows[0].setting)}, on synthetic speech, {'; '.join(said)}."
 
 
 def _apart(found: Grid) -> tuple[list[Setting], list[Setting]]:
@@ -80,6 +99,27 @@ def _lasso(material: Material) -> str:
         gap = compare_settings(steps["proximal"], steps["gradient"])
         text += f"\nSub-gradient steps relative to proximal ones: CER {signed(gap.relative)}.\n"
     return text + _elsewhere(missed)
+
+
+def _by_chance(material: Material) -> str:
+    """One method and seed in two precisions: what rounding alone makes of a training."""
+    pair = [
+        one
+        for experiment in (METHODS, LASSO)
+        if (found := grid(material.settings, CHEAP, experiment))
+        for one in found.usual_at_width
+        if one.is_at(SPARSITY)
+    ]
+    seeds = [[result.seed for result in one.system.results] for one in pair]
+    if len(pair) != 2 or seeds[0] != seeds[1]:
+        return ""
+    gap = compare_settings(*pair).relative
+    return (
+        f"\n{name(pair[0])} of the same seed in both precisions differs from itself by "
+        f"{signed(gap)}, which rounding alone made of the training. An interval is of "
+        "other speech, not of other trainings: of a difference no larger between two single "
+        "trainings the method need not be the cause.\n"
+    )
 
 
 def _again(where: str, found: Grid | None, material: Material) -> str:
@@ -167,7 +207,11 @@ def _sentence(where: str, near: Sequence[Setting], chosen_by: dict[str, float]) 
         told = "which tells the two apart"
     elif worse:
         told = "where the next is the lower one"
+    by = ""
+    if chosen_by:
+        rates = [f"{100 * chosen_by[one.group_key]:.1f}" for one in (first, second)]
+        by = f" ({rates[0]} %, the next {rates[1]} %)"
     return (
-        f"{where}, in {BLOCK} blocks and by the {chosen} split, {name(first)} comes "
+        f"{where}, in {BLOCK} blocks and by the {chosen} split{by}, {name(first)} comes "
         f"first; {said} on the test split ({seeds_of(first, second)} at least), {told}."
     )

@@ -57,6 +57,17 @@ class Grid:
         return [one for one in self.usual if one in equal]
 
     @property
+    def ninety(self) -> Setting | None:
+        """The usual model of 90 % zeros at equal width, if it is there yet.
+
+        Raises:
+            InputError: several could be it.
+        """
+        at = [one for one in self.usual_at_width if one.is_at(SPARSITY)]
+        what = f"{100 * SPARSITY:.0f} % in {BLOCK}"
+        return the_one(at, what, lambda _: True) if at else None
+
+    @property
     def equal_width(self) -> list[Setting]:
         """Sparse models whose dense parent is the reference."""
         return [one for one in self.sparse if one.baseline_key == self.reference.group_key]

@@ -75,6 +75,11 @@ def beside(
     ]
 
 
+def without_reference(rows: Iterable[Compared]) -> list[tuple[Setting, Comparison]]:
+    """What was compared with the reference, and how."""
+    return [(one.setting, one.comparison) for one in rows if one.comparison is not None]
+
+
 def verdict(comparison: Comparison, margin: float) -> str:
     """Whether b's rate is within a margin of a's, by the one-sided test of either side at 2.5 %."""
     if comparison.non_inferior(margin):
@@ -170,6 +175,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Markdown; a cell must hold no bar."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def folded(what: str, text: str) -> str:
+    """Markdown that a reader unfolds: a long table, whose message is said beside it."""
+    return f"<details><summary>{what}</summary>\n\n{text}\n</details>\n"
 
 
 def seeds_of(*settings: Setting) -> str:

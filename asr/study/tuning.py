@@ -5,43 +5,82 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
+from asr.evaluation.result import Result
+from asr.study.kept import Kept
 from asr.study.plan import EXPERIMENT as GRID
-from asr.study.plan import REAL, grid
-from asr.study.section import Material, Section, between, nothing_yet, table
+from asr.study.plan import REAL, SPARSITY, grid, is_standard
+from asr.study.section import Material, Section, between, nothing_yet, seeds_of, table
+from asr.study.setting import Setting
 
 EXPERIMENT = "study_tuning"
+BUDGET = 24  # hours of a core for all that is kept
+RUN_BUDGET = 60  # minutes of a core for a run of the grid
 _GROUPS = ("features", "augmentation", "model", "data", "optimizer", "scheduler", "training")
 
 
 def section(material: Material) -> Section:
-    """Every try by its settings that the first has otherwise, with the CER of validation.
+    """Every dense try by its settings that the first has otherwise, with the CER of validation.
 
     Seeds that the grid trained of the setting that won are no tries.
     """
-    tries = [
-        (run, result)
-        for one in material.tuned
-        if one.corpus == REAL
-        for run, result in zip(one.runs, one.system.results, strict=True)
-        if result.experiment == EXPERIMENT
-    ]
+    tries = [one for one in _tries(material) if one[0].dense]
     if not tries:
         return nothing_yet(
             "tuning", f"python train.py +experiment=amazon_queen experiment_name={EXPERIMENT}"
         )
     chosen = grid(material.settings, REAL, GRID)
-    tries.sort(key=lambda one: (one[0].config["training"]["epochs"], -one[1].cer))
-    first = dict(_flat(tries[0][0].config))
+    tries.sort(key=lambda one: (one[1].config["training"]["epochs"], -one[2].cer))
+    first = tries[0][1]
     lines = []
-    for run, result in tries:
-        changed = [(key, value) for key, value in _flat(run.config) if first.get(key) != value]
-        changes = [f"`{key}={value}`" for key, value in changed]
-        minutes = run.weights.training_seconds / 60
+    for _, run, result in tries:
         rate = f"{100 * result.cer:.1f}"
         if chosen and result.group_key == chosen.reference.group_key:
             rate = f"**{rate}**, the grid's recipe"
-        lines.append([" ".join(changes) or "none", rate, f"{minutes:.0f}"])
+        lines.append([_changes(first, run), rate, _minutes(run)])
     return Section(table(["changes to the first", "validation CER %", "minutes"], lines))
+
+
+def of_sparse(material: Material) -> Section:
+    """Tries to tune the usual sparse model by itself, beside the one by the dense one's recipe."""
+    found = grid(material.settings, REAL, GRID)
+    usual = found.ninety if found else None
+    tuned = {one.group_key: one for one in material.tuned}
+    tries = [one for one in _tries(material) if is_standard(one[0]) and one[0].is_at(SPARSITY)]
+    if usual is None or usual.group_key not in tuned or not tries:
+        return nothing_yet(
+            "sparse model of its own recipe",
+            f"python train.py +experiment=study experiment_name={EXPERIMENT} "
+            "sparsity=gradual_block model.dropout=0.1",
+        )
+    by_recipe = tuned[usual.group_key]
+    rates = between([100 * rate for rate in by_recipe.rates], "{:.1f}")
+    lines = [["none", f"{rates} ({seeds_of(by_recipe)})", _minutes(by_recipe.runs[0])]]
+    for _, run, result in tries:
+        changes = _changes(by_recipe.runs[0], run)
+        lines.append([changes, f"{100 * result.cer:.1f}", _minutes(run)])
+    head = ["changes to the dense one's recipe", "validation CER %", "minutes"]
+    return Section(table(head, lines))
+
+
+def _tries(material: Material) -> list[tuple[Setting, Kept, Result]]:
+    """Runs of the experiment by their settings, with the result on the validation split."""
+    return [
+        (one, run, result)
+        for one in material.tuned
+        if one.corpus == REAL
+        for run, result in zip(one.runs, one.system.results, strict=True)
+        if result.experiment == EXPERIMENT
+    ]
+
+
+def _changes(first: Kept, run: Kept) -> str:
+    before = dict(_flat(first.config))
+    changed = [(key, value) for key, value in _flat(run.config) if before.get(key) != value]
+    return " ".join(f"`{key}={value}`" for key, value in changed) or "none"
+
+
+def _minutes(run: Kept) -> str:
+    return f"{run.weights.training_seconds / 60:.0f}"
 
 
 def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -72,13 +111,17 @@ def cost(material: Material) -> Section:
         seconds[experiment] += run.weights.training_seconds * threads
         runs[experiment] += 1
     rows = [[name, str(runs[name]), f"{seconds[name] / 3600:.1f}"] for name in sorted(seconds)]
-    rows.append(["all", str(len(material.runs)), f"{sum(seconds.values()) / 3600:.1f}"])
-    text = table(["experiment", "runs kept", "hours of a core"], rows)
+    spent = sum(seconds.values()) / 3600
+    rows.append(["all", str(len(material.runs)), f"{spent:.1f}"])
+    over = f"{spent - BUDGET:.1f} more" if spent > BUDGET else f"{BUDGET - spent:.1f} fewer"
+    text = f"The kept runs took {spent:.1f} hours of a core, {over} than the {BUDGET} planned.\n\n"
+    text += table(["experiment", "runs kept", "hours of a core"], rows)
     if found := grid(material.settings, REAL, GRID):
         own = [run for one in (found.reference, *found.equal_width) for run in one.runs]
         minutes = [run.weights.training_seconds / 60 for run in own]
         text += (
             f"\nA run of {found.reference.hidden} units took {median(minutes):.0f} minutes in the "
-            f"median ({between(minutes, '{:.0f}')}).\n"
+            f"median; {sum(one > RUN_BUDGET for one in minutes)} of {len(minutes)} took more than "
+            f"the {RUN_BUDGET} planned.\n"
         )
     return Section(text)

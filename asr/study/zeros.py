@@ -10,7 +10,7 @@ from asr.study import figures
 from asr.study.kept import MatrixZeros
 from asr.study.method import name
 from asr.study.plan import CHEAP, EXPERIMENT, LASSO, METHODS, REAL, SPARSITY, grid
-from asr.study.section import Material, Section, nothing_yet, picture, seeds_of, table
+from asr.study.section import Material, Section, folded, nothing_yet, picture, seeds_of, table
 from asr.study.setting import Setting
 
 _PICTURE = "zeros.png"
@@ -54,6 +54,12 @@ class _Shares:
         return {part: share for split in self.splits for part, share in split.items()}
 
     @property
+    def extremes(self) -> tuple[str, str]:
+        """The parts with most and fewest zeros, of the split whose parts differ most."""
+        split = max(self.splits, key=lambda split: max(split.values()) - min(split.values()))
+        return max(split, key=split.__getitem__), min(split, key=split.__getitem__)
+
+    @property
     def empty(self) -> str:
         """Rows of the gates' matrices without a weight, of how many; mean of the seeds."""
         parts = [part for run in self.setting.runs for part in run.weights.zeros]
@@ -64,22 +70,19 @@ class _Shares:
 
 def section(material: Material) -> Section:
     """Zeros by layer, direction, matrix and gate, of every method at 90 %."""
-    found = [
-        _Shares(one, speech, _splits(one))
-        for (corpus, experiment), speech in _SPEECH.items()
-        if (its := grid(material.settings, corpus, experiment))
-        for one in its.equal_width
-        if one.is_at(SPARSITY)
-    ]
+    found = _found(material)
     if not found:
         return nothing_yet("90 % sparse model", "python train.py -m +experiment=study_width")
     free, fixed = [one for one in found if one.free], [one for one in found if not one.free]
     text = ""
     if fixed:
-        rows = "; ".join(f"{one.what} ({one.empty})" for one in fixed)
-        text = f"All gates of all matrices alike, as was asked; rows without a weight: {rows}.\n"
+        head = ["all gates of all matrices alike, as was asked", "rows without a weight"]
+        text = folded(
+            "Models that were given the same share of zeros in each gate of each matrix",
+            table(head, [[one.what, one.empty] for one in fixed]),
+        )
     if not free:
-        return Section(text, {})
+        return Section(text)
     parts = list(dict.fromkeys(part for one in free for part in one.share))
     values = np.array([[one.share.get(part, np.nan) for part in parts] for one in free])
     figure = figures.shares(
@@ -87,6 +90,7 @@ def section(material: Material) -> Section:
     )
     heads = ["method, block, speech", *parts, "rows without a weight"]
     return Section(
+        f"{answer(material)}\n\n"
         f"Zeros where the method chooses, in the parts that differ most:\n\n{_most(free)}\n"
         "In percent. Each group of columns splits the same weights: by layer, by direction, by "
         f"matrix, by gate. At least {seeds_of(*(one.setting for one in free))} each; another "
@@ -95,6 +99,36 @@ def section(material: Material) -> Section:
         + picture(_PICTURE, "zeros by layer, direction, matrix and gate"),
         {_PICTURE: figure},
     )
+
+
+def answer(material: Material) -> str:
+    """Where methods that may choose put most zeros."""
+    places: dict[str, list[str]] = {}
+    found = _found(material)
+    for one in found:
+        if one.free:
+            places.setdefault(one.extremes[0], []).append(name(one.setting))
+    if not places:
+        return ""
+    said = "; ".join(
+        f"{place} ({' / '.join(dict.fromkeys(methods))})" for place, methods in places.items()
+    )
+    real = [one for one in found if one.setting.corpus == REAL]
+    told = f"Where a method may choose, most zeros go to {said}."
+    if real and not any(one.free for one in real):
+        told += " That is on synthetic speech: on real speech all have the same in each gate."
+    return told
+
+
+def _found(material: Material) -> list[_Shares]:
+    """Every method at 90 %, of each speech."""
+    return [
+        _Shares(one, speech, _splits(one))
+        for (corpus, experiment), speech in _SPEECH.items()
+        if (its := grid(material.settings, corpus, experiment))
+        for one in its.equal_width
+        if one.is_at(SPARSITY)
+    ]
 
 
 def _splits(one: Setting) -> list[dict[str, float]]:
@@ -123,12 +157,8 @@ def _most(free: Sequence[_Shares]) -> str:
     """Of each method, the split whose parts differ most."""
     said = []
     for one in free:
-        split = max(one.splits, key=lambda split: max(split.values()) - min(split.values()))
-        most, least = (pick(split, key=split.__getitem__) for pick in (max, min))
-        said.append(
-            f"- **{one.what}**: {most} {100 * split[most]:.1f} %, "
-            f"{least} {100 * split[least]:.1f} %.\n"
-        )
+        ends = ", ".join(f"{part} {100 * one.share[part]:.1f} %" for part in one.extremes)
+        said.append(f"- **{one.what}**: {ends}.\n")
     return "".join(said)
 
 

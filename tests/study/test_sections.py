@@ -4,10 +4,13 @@ import json
 import re
 
 import pytest
+import yaml
 
 from asr.errors import InputError
+from asr.statistics import subgroups
 from asr.statistics.comparison import compare, holm
 from asr.study import (
+    answers,
     best,
     block_size,
     choice,
@@ -57,7 +60,9 @@ def test_equal_width_has_each_rate_and_the_margin_s_verdict(grid):
     assert ninety[5].startswith(f"+{100 * (40 / 12 - 1):.1f} %")
     assert ninety[-1] == "refuted"
     assert "4x4" not in text
-    assert "so it is not within 5 % of dense; this is one training" in text
+    said = text.splitlines()[0]
+    assert f"90 % in 16x16 +{100 * (40 / 12 - 1):.1f} % (" in said
+    assert said.endswith(" (1 seed). Shown to be within 5 % of it: none.")
 
 
 def test_a_dense_parent_counts_wherever_it_was_trained(grid):
@@ -90,8 +95,12 @@ def test_block_sizes_go_from_small_to_large(grid):
     text = block_size.section(material(grid)).text
     rows = re.findall(r"^\| (\w+)[ ,]", text, re.MULTILINE)
     assert rows == ["block", "dense", "4x4", "16x16"]
-    assert f"(1 seed at least): 4x4 +{100 * (20 / 12 - 1):.1f} %" in text
-    assert "The largest beside the smallest, 16x16 to 4x4: +100.0 % (" in text
+    assert text.startswith(f"At 90 % 4x4 add +{100 * (20 / 12 - 1):.1f} % (")
+    assert "which is +100.0 % (" in text
+    write_kept(grid, "sparse90one", damaged(19), zeros=0.9, block="1x1")
+    text = block_size.section(material(grid)).text
+    # 19, 20 and 40 errors: one letter more is chance.
+    assert re.search(r"4x4 \+5.3 % \([^)]*\) \(not told apart\), 16x16 \+100.0 % \([^)]*\);", text)
 
 
 def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
@@ -111,7 +120,10 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
     # 12 and 40 errors beside 14.
     assert "256 units, 80 % zeros beside 128 units, dense -14.3 % (" in twice
     assert "256 units, 90 % zeros beside 128 units, dense +185.7 % (" in twice
-    assert twice.endswith("At or below it: shown for 0, refuted for 1 of 2; at least 1 seed each.")
+    assert text.startswith(
+        "Sparse models shown to err at most as much as a dense model of as many weights: 0 of 1; "
+        "as its dense parent: 0 of 2; as one half as wide: 0 of 2.\n"
+    )
     printed = [line.split("|")[5].strip() for line in text.splitlines() if " times |" in line]
     raw = [compare(*pair, unit="characters").p for pair in systems_of(grid)]
     assert sorted(printed) == sorted(p_value(p) for p in holm(raw))
@@ -173,6 +185,15 @@ def test_methods_beside_each_other_only_where_they_are_equally_sparse(tmp_path):
     assert "its CER is -20.0 % (" in text  # 8 errors beside 10
     assert "relative to the next, gradual, score l2, on the test split" in text
     assert "which does not tell the two apart" in text
+
+
+def test_one_method_in_two_precisions_shows_what_chance_does(grid):
+    for experiment, count in (("study_method", 10), ("study_lasso", 12)):
+        own = {**CHEAP, "experiment": experiment, "baseline_key": f"d{experiment}"}
+        write_kept(grid, f"d{experiment}", damaged(4), **own)
+        write_kept(grid, f"g{experiment}", damaged(count), zeros=0.9, **own)
+    said = "gradual, score l2 of the same seed in both precisions differs from itself by +20.0 % ("
+    assert said in method.section(material(grid)).text
 
 
 def test_methods_on_real_speech(grid):
@@ -244,7 +265,7 @@ def test_a_method_chosen_by_validation_may_be_shown_to_be_worse(tmp_path):
 
 def test_where_zeros_go_where_a_method_is_free_to_choose(grid):
     even = zeros.section(material(grid))
-    assert "gradual, score l2, 16x16, real speech (0 of 3,072)" in even.text
+    assert cells(even.text, "gradual, score l2, 16x16, real speech")[1] == "0 of 3,072"
     assert not even.figures
     lasso = {"penalty": {"step": "proximal"}}
     out = write_kept(grid, "free", damaged(15), zeros=0.9, method="group_lasso", pruning=lasso)
@@ -268,6 +289,8 @@ def test_where_zeros_go_where_a_method_is_free_to_choose(grid):
     head = "| layer 1 | layer 2 | input matrices | recurrent matrices | new gate | reset gate |"
     assert head in drawn.text
     assert list(drawn.figures) == ["zeros.png"]
+    alone = "group lasso alone (GL), score l2, proximal"
+    assert drawn.text.startswith(f"Where a method may choose, most zeros go to new gate ({alone}).")
 
 
 def test_sizes(grid):
@@ -296,17 +319,27 @@ def test_who_pays_needs_the_words_that_were_kept(grid):
     assert "word, by occurrences in training" in payers.section(material(grid)).text
 
 
-def test_who_pays_more_and_who_less(tmp_path):
+def test_who_pays_more_and_who_less(tmp_path, monkeypatch):
+    monkeypatch.setattr(subgroups, "ENOUGH", 20)
     half = len(REFERENCES) // 2
     names = ["hurt"] * half + ["spared"] * (len(REFERENCES) - half)
     write_kept(tmp_path, "dense", damaged(4), speakers=names)
     write_kept(tmp_path, "sparse90", damaged(half + 2), zeros=0.9, speakers=names)
     text = payers.section(material(tmp_path)).text
-    overall = 100 * (half + 2 - 4) / CHARACTERS
     said = next(line for line in text.splitlines() if line.startswith("- **By speaker (CER)**"))
-    assert f": all +{overall:.1f} points; more for hurt +" in said
-    assert "; less for spared +" in said
-    assert cells(text, "speaker (CER) | hurt")[7] == f"+{100 * (half - 4) / 4:.0f} %"
+    # The dense model errs 4 times, all in the first half; zeros add 16 there and 2 in the second.
+    halves = [sum(map(len, part)) for part in (REFERENCES[:half], REFERENCES[half:])]
+    gap = 100 * ((half - 4) / halves[0] - 2 / halves[1])
+    assert f"hurt +{gap:.1f} points (" in said
+    assert f"; spared -{gap:.1f} points (" in said
+    hurt, spared = (cells(text, f"speaker (CER) | {name}") for name in ("hurt", "spared"))
+    assert hurt[7] == f"+{100 * (half - 4) / 4:.0f} %"
+    assert hurt[8].startswith(f"+{gap:.1f} (")
+    assert [hurt[9], spared[9]] == ["< 0.001"] * 2
+    assert hurt[10:] == spared[10:] == ["", ""]  # nothing that the dense model errs in to divide by
+    assert payers.answer(material(tmp_path)).startswith(
+        "What zeros add differs from the rest's by speaker for hurt (more), spared (less); "
+    )
 
 
 def test_a_group_of_few_utterances_has_no_interval(tmp_path):
@@ -346,11 +379,12 @@ def test_front_and_cost(grid):
     write_kept(grid, "dense26", damaged(10), hidden=26, **searched)
     write_kept(grid, "sparse90", damaged(15), zeros=0.9, **searched)
     said = front.section(material(grid)).text.splitlines()[0]
-    assert ", with a language model +50.0 % (" in said
+    assert ", WER with a language model +50.0 % (" in said
     assert cells(front.section(material(grid)).text, "256 units, dense")[2] == "2.00 MB"
-    assert cells(tuning.cost(material(grid)).text, "study")[1:] == ["7", "7.0"]
     cost = tuning.cost(material(grid)).text
-    assert "A run of 256 units took 60 minutes in the median (60)." in cost
+    assert cells(cost, "study")[1:] == ["7", "7.0"]
+    assert cost.startswith("The kept runs took 7.0 hours of a core, 17.0 fewer than the 24 planned")
+    assert "took 60 minutes in the median; 0 of 6 took more than the 60 planned." in cost
 
 
 def test_tuning_is_read_from_the_validation_split(tmp_path):
@@ -362,6 +396,23 @@ def test_tuning_is_read_from_the_validation_split(tmp_path):
     assert cells(text, "none") == ["none", f"{100 * 26 / CHARACTERS:.1f}", "60"]
     changed = "`model.hidden=9`"
     assert cells(text, changed) == [changed, f"{100 * 20 / CHARACTERS:.1f}", "60"]
+
+
+def test_a_sparse_model_tuned_by_itself_stands_beside_the_dense_one_s_recipe(tmp_path):
+    for split in ("validation", "test"):
+        write_kept(tmp_path / split, "dense", damaged(4), split=split)
+        write_kept(tmp_path / split, "sparse90", damaged(20), zeros=0.9, split=split)
+    assert "No sparse model of its own" in tuning.of_sparse(material(tmp_path)).text
+    own = {"experiment": "study_tuning", "baseline_key": "another"}
+    out = write_kept(tmp_path, "own", damaged(16), zeros=0.9, split="validation", **own)
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    config["model"]["dropout"] = 0.05
+    (out / "config.yaml").write_text(yaml.safe_dump(config))
+    text = tuning.of_sparse(material(tmp_path)).text
+    assert cells(text, "none")[1:] == [f"{100 * 20 / CHARACTERS:.1f} (1 seed)", "60"]
+    assert cells(text, "`model.dropout=0.05`")[1:] == [f"{100 * 16 / CHARACTERS:.1f}", "60"]
+    assert "No tuning yet" in tuning.section(material(tmp_path)).text  # of the dense model
+    assert "| 90 % in 16x16, 1 seed |" in equal_width.section(material(tmp_path)).text
 
 
 def test_speed_says_what_is_sparsity_s_doing(tmp_path):
@@ -413,8 +464,8 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
     # 90 % in 16x16 is the slowest, and errs 40 times where dense errs 12 times; the smallest dense
     # model, which errs 39 times, is faster than any, and not shown to err less.
     assert text.startswith(
-        "**Shown to be beaten by another in both time and CER**: 256 units, 90 % zeros (by 256 "
-        "units, dense). "
+        "No sparse model is shown to be both faster and lower in CER than a dense one. Shown to be "
+        "beaten by another in both: 256 units, 90 % zeros (by 256 units, dense). "
     )
     table, beside = text.split("Each sparse model beside the dense ones next to it in time")
     assert cells(table, "256 units, 90 % zeros in 4x4")[3:] == ["0.75000", "2.7x (2.7 to 2.7)"]
@@ -439,13 +490,45 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
     swinging = [7.0, 7.1, 7.2, 7.3, 8.1, 8.2, 8.3, 8.4, 8.5]
     content["seconds"] |= {"sparse90-1": swinging, "sparse90small-1": swinging}
     path.write_text(json.dumps(content))
-    assert "No model is shown to be beaten" in choice.section(material(grid)).text
+    assert "none is shown to be beaten by another" in choice.section(material(grid)).text
+    # Beside a dense model that is slower and errs more, a sparse one is worth its time.
+    write_kept(grid, "dense200", damaged(40), hidden=200)
+    content["seconds"]["dense200-1"] = [10.0] * 9
+    path.write_text(json.dumps(content))
+    better = "a dense model: 256 units, 90 % zeros in 4x4 (than 200 units, dense). "
+    assert better in choice.section(material(grid)).text
+    assert choice.answer(material(grid)).endswith(better.strip())
     del content["seconds"]["dense26-1"]
     path.write_text(json.dumps(content))
     assert "Not timed: 26 units, dense; " in choice.section(material(grid)).text
     path.write_text("{}")
     with pytest.raises(InputError, match=r"what asr\.inference\.benchmark\.several_models wrote"):
         choice.section(material(grid))
+
+
+def test_every_question_has_its_answer_or_says_that_it_has_none(grid, tmp_path_factory):
+    lines = answers.section(material(grid)).text.splitlines()
+    assert [line.split(".")[0] for line in lines] == list("123456")
+    assert lines[2].endswith("**The method.** Not answered yet.")
+    assert all(
+        each in line
+        for each, line in zip(
+            (
+                "What zeros add to",
+                "At 90 % 4x4 add",
+                "",
+                "Sparse models shown to err",
+                "differs from the rest's",
+                "1/20.0",
+            ),
+            lines,
+            strict=True,
+        )
+    )
+    empty = tmp_path_factory.mktemp("empty")
+    write_kept(empty, "dense", damaged(4))
+    said = answers.section(material(empty)).text
+    assert said.count("Not answered yet.") == 6
 
 
 def test_targets_have_their_verdicts(grid):
@@ -459,13 +542,15 @@ def test_targets_have_their_verdicts(grid):
     assert rows[1][1] == rows[2][1] == "not trained and scored yet"
     assert rows[3][1].startswith("256 units, 95 % zeros beside 128 units, dense: +0.0 % (")
     assert "with 0.10 times the weights" in rows[3][1]
-    assert rows[4][1] == "10.00 %, indices included"
+    assert rows[4][1].startswith("10.00 %, indices included; 10.00 % of the weights are left")
 
 
 def test_the_corpus_is_counted_from_the_references(grid):
     text = corpus.section(material(grid)).text
     assert f"40 utterances, 120 words, {CHARACTERS} characters" in text
     assert "relative differences in CER of question 1 reach" in text
+    seeds = " to ".join(f"{100 * n / CHARACTERS:.1f}" for n in (10, 14))
+    assert text.endswith(f"CER of the seeds of one setting: greedily 256 units, dense {seeds} %.\n")
 
 
 @pytest.mark.parametrize(

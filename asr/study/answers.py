@@ -1,0 +1,33 @@
+"""The six questions and a sentence to each, worked out where the question is."""
+
+from collections.abc import Callable
+
+from asr.study import (
+    block_size,
+    choice,
+    equal_width,
+    gain,
+    larger,
+    method,
+    payers,
+    zeros,
+)
+from asr.study.section import Material, Section
+
+_QUESTIONS: dict[str, tuple[Callable[[Material], str], ...]] = {
+    "Dense against block-sparse at equal width": (equal_width.answer,),
+    "The size of blocks": (block_size.answer,),
+    "The method": (method.answer,),
+    "A large sparse model against a small dense one": (larger.answer,),
+    "Where the zeros go, and who pays": (zeros.answer, payers.answer),
+    "What it buys": (gain.answer, choice.answer),
+}
+
+
+def section(material: Material) -> Section:
+    """A line a question, in the page's order."""
+    lines = []
+    for number, (question, answers) in enumerate(_QUESTIONS.items(), 1):
+        said = " ".join(filter(None, (answer(material) for answer in answers)))
+        lines.append(f"{number}. **{question}.** {said or 'Not answered yet.'}\n")
+    return Section("".join(lines))
