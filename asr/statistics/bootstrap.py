@@ -116,11 +116,22 @@ def bootstrap(
     drawn = sums[:, 1]
     deviation = sums[:, 0] / drawn
     squares = sums[:, 2] - 2 * deviation * sums[:, 3] + deviation**2 * sums[:, 4]
+    return studentised(estimate, error, deviation, squares / drawn**2, differing)
+
+
+def studentised(
+    estimate: float,
+    error: float,
+    deviation: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    differing: int,
+) -> Bootstrap:
+    """From each resample's deviation from the estimate and its squared standard error, `(R,)`."""
     # Squares that are 0 come out as the rounding of what cancelled, and their root is no spread.
-    usable = squares > _CANCELLED * float(residual @ residual)
-    t = deviation[usable] * drawn[usable] / np.sqrt(squares[usable])
+    usable = variance > _CANCELLED * error**2
+    t = deviation[usable] / np.sqrt(variance[usable])
     if np.abs(t).max(initial=0) < _NOTHING:  # as with two units of one length
-        return Bootstrap(estimate, error, none, differing)
+        return Bootstrap(estimate, error, np.zeros(0), differing)
     rest = deviation[~usable]
     rest = np.where(np.abs(rest) > _NOTHING * error, np.sign(rest), 0) * np.abs(t).max()
     return Bootstrap(estimate, error, np.concatenate([t, rest]), differing)

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.statistics.bootstrap import RESAMPLES, SEED, Interval, bootstrap
+from asr.statistics.bootstrap import (
+    RESAMPLES,
+    SEED,
+    Bootstrap,
+    Interval,
+    resampling_weights,
+    studentised,
+)
 
 Ratio = tuple[NDArray[np.float64], NDArray[np.float64]]  # what is summed, and by what; each `(N,)`
 
@@ -22,9 +29,8 @@ class Contrast:
 def contrast(part: Ratio, rest: Ratio, resamples: int = RESAMPLES) -> Contrast:
     """Compare two ratios of sums over the same N utterances, which may add to both.
 
-    The ratio of a part beside that of all would be compared with itself, in part. What each
-    utterance adds to the difference to first order (Efron and Tibshirani 1993, chapter 21) is a
-    mean of N values, which is bootstrapped as any other.
+    A part is not compared with all, which it would be a part of. Studentised, by the delta
+    method's standard error of each resample (Efron and Tibshirani 1993, section 12.5).
 
     Args:
         part: values and what to divide by, of each utterance; 0 where it has nothing of the part.
@@ -33,16 +39,35 @@ def contrast(part: Ratio, rest: Ratio, resamples: int = RESAMPLES) -> Contrast:
     """
     if not (part[1].sum() and rest[1].sum()):
         return Contrast(Interval(math.nan, math.nan, math.nan), math.nan)
-    estimates, influences = zip(*map(_influence, (part, rest)), strict=True)
-    difference = estimates[0] - estimates[1]
-    count = len(part[0])
-    values = difference + count * (influences[0] - influences[1])
-    found = bootstrap(values, np.ones(count), resamples, SEED)
+    found = _bootstrap(np.stack([*part, *rest], axis=1), resamples)
     return Contrast(found.symmetric_interval(), found.p())
 
 
-def _influence(ratio: Ratio) -> tuple[float, NDArray[np.float64]]:
-    values, lengths = ratio
-    total = float(lengths.sum())
-    estimate = float(values.sum()) / total
-    return estimate, (values - estimate * lengths) / total
+def _bootstrap(summed: NDArray[np.float64], resamples: int) -> Bootstrap:
+    """Of `(N, 4)`: the part's values and lengths, and the rest's."""
+    totals = summed.sum(axis=0, keepdims=True)
+    difference = float(_difference(totals)[0])
+    error = float(np.linalg.norm(summed @ _gradient(totals)[0]))
+    differing = int(np.count_nonzero(summed[:, [0, 2]].any(axis=1)))
+    weights = resampling_weights(len(summed), resamples, SEED)
+    drawn = weights @ summed
+    some = (drawn[:, 1] > 0) & (drawn[:, 3] > 0)
+    products = (summed[:, :, None] * summed[:, None, :]).reshape(len(summed), -1)
+    squares = (weights[some] @ products).reshape(-1, 4, 4)
+    gradient = _gradient(drawn[some])
+    variance = np.einsum("ri,rij,rj->r", gradient, squares, gradient)
+    return studentised(
+        difference, error, _difference(drawn[some]) - difference, variance, differing
+    )
+
+
+def _difference(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    return sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
+
+
+def _gradient(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of the difference in each of the four sums, `(R, 4)`."""
+    values, lengths = sums[:, [0, 2]], sums[:, [1, 3]]
+    signs = np.array([1.0, -1.0])
+    by_values, by_lengths = signs / lengths, -signs * values / lengths**2
+    return np.stack([by_values[:, 0], by_lengths[:, 0], by_values[:, 1], by_lengths[:, 1]], axis=1)

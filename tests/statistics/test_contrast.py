@@ -1,8 +1,9 @@
-"""A part of a test set beside the rest: by hand and by simulation."""
+"""A part of a test set beside the rest: by hand, by what it must equal, and by simulation."""
 
 import math
 
 import numpy as np
+import pytest
 
 from asr.statistics.bootstrap import bootstrap
 from asr.statistics.contrast import contrast
@@ -23,19 +24,32 @@ def test_by_hand() -> None:
     assert math.isclose(found.difference.estimate, 4 / 12 - 5 / 40)
     back = contrast(rest, part)
     assert math.isclose(back.difference.low, -found.difference.high)
-    assert back.p == found.p
+    assert math.isclose(back.p, found.p)
 
 
 def test_a_whole_beside_a_constant_is_that_ratio() -> None:
     """The rest without any spread adds nothing: what is left is the interval of the part."""
     rng = np.random.default_rng(0)
-    lengths, errors = np.full(400, 10.0), rng.integers(0, 5, 400).astype(float)
+    lengths, errors = rng.integers(5, 20, 400).astype(float), rng.integers(0, 5, 400).astype(float)
     found = contrast((errors, lengths), (0.1 * lengths, lengths))
-    alone = bootstrap(errors, lengths, 2000, 0).symmetric_interval()
+    alone = bootstrap(errors, lengths, 2000, 0)
+    gap = alone.symmetric_interval()
     assert np.allclose(
         [found.difference.estimate, found.difference.low, found.difference.high],
-        [alone.estimate - 0.1, alone.low - 0.1, alone.high - 0.1],
+        [gap.estimate - 0.1, gap.low - 0.1, gap.high - 0.1],
     )
+
+
+def test_what_never_differs_shows_nothing() -> None:
+    lengths = np.full(50, 10.0)
+    inside = np.arange(50) < 20
+    few = np.zeros(50)
+    few[:5] = 3.0  # five units that differ, all alike: 2 * 0.5**5
+    found = contrast((few * inside, lengths * inside), (few * ~inside, lengths * ~inside))
+    assert found.p >= 2 * 0.5**5
+    assert found.difference.low <= 0
+    none = contrast((0 * few, lengths * inside), (0 * few, lengths * ~inside))
+    assert none.p == 1
 
 
 def test_nothing_to_divide_by() -> None:
@@ -44,22 +58,53 @@ def test_nothing_to_divide_by() -> None:
     assert math.isnan(found.p)
 
 
-def test_coverage_and_false_positives() -> None:
-    """80 utterances of a part beside 160: the part's rate is twice as high, and so is its gap."""
+@pytest.mark.parametrize(
+    ("size", "others"), [(30, 220), (80, 160), pytest.param(10, 240, marks=pytest.mark.flow)]
+)
+def test_coverage_and_false_positives(size: int, others: int) -> None:
+    """The part's rate is twice as high, and so is its difference."""
     rng = np.random.default_rng(4)
-    inside = np.arange(240) < 80
-    points, relative, same = [], [], []
+    inside = np.arange(size + others) < size
+    points, relative, same_points, same_relative = [], [], [], []
     for _ in range(SETS):
-        hard, rest = simulate(rng, 80, 0.07, 0.09), simulate(rng, 160, 0.035, 0.045)
+        hard, rest = simulate(rng, size, 0.07, 0.09), simulate(rng, others, 0.035, 0.045)
         a, b = (np.concatenate([one.errors(side) for one in (hard, rest)]) for side in "ab")
         words = np.concatenate([hard.words, rest.words]).astype(float)
-        by_words, by_errors = (
-            contrast(((b - a) * inside, by * inside), ((b - a) * ~inside, by * ~inside), RESAMPLES)
-            for by in (words, a)
+        # Against what the part's and the rest's differences are known to be.
+        known = np.where(inside, true_rate(0.02), true_rate(0.01)) * words
+        by_words, by_errors, no_gap = (
+            contrast((values * inside, by * inside), (values * ~inside, by * ~inside), RESAMPLES)
+            for values, by in ((b - a, words), (b - a, a), (b - a - known, words))
         )
         points.append(covered(by_words.difference, true_rate(0.02) - true_rate(0.01)))
         relative.append(covered(by_errors.difference, 0.0))
-        same.append(by_errors.p)
-    check_coverage("a part of 80 beside 160 utterances: points", points)
-    check_coverage("a part of 80 beside 160 utterances: relative", relative)
-    check_false_positives("a part whose relative difference is the rest's", same)
+        same_relative.append(by_errors.p)
+        same_points.append(no_gap.p)
+    about = f"a part of {size} beside {others} utterances"
+    if size < 30:
+        print(f"{about}: points {np.mean(points):.3f}, relative {np.mean(relative):.3f} covered")
+        return
+    check_coverage(f"{about}: points", points)
+    check_coverage(f"{about}: relative", relative)
+    check_false_positives(f"{about}, points", same_points)
+    check_false_positives(f"{about}, relative", same_relative)
+
+
+def test_coverage_of_words_within_the_same_utterances() -> None:
+    """As of common and rare words: what makes an utterance hard for b makes it so in both."""
+    rng = np.random.default_rng(6)
+    hits, apart = [], []
+    for _ in range(SETS):
+        lengths = rng.integers(1, 16, (250, 2)).astype(float)
+        hard = rng.beta(0.5, 4.5, (250, 1)) / 0.1  # mean 1
+        a = rng.binomial(lengths.astype(int), 0.05, (250, 2)).astype(float)
+        b = rng.binomial(lengths.astype(int), np.minimum(hard * [0.09, 0.08], 1)).astype(float)
+        found = contrast(*zip((b - a).T, lengths.T, strict=True), RESAMPLES)
+        hits.append(covered(found.difference, 0.01))
+        alone = [
+            bootstrap(*one, RESAMPLES, 0).error for one in zip((b - a).T, lengths.T, strict=True)
+        ]
+        half = 1.96 * math.hypot(*alone)  # as if they were of different utterances
+        apart.append(abs(found.difference.estimate - 0.01) < half)
+    check_coverage("two kinds of words in the same 250 utterances", hits)
+    assert np.mean(apart) > 0.97  # so this would be told

@@ -72,27 +72,32 @@ def test_by_frequency_by_hand(pair: tuple[System, System]) -> None:
     assert sum(errors) == pytest.approx(pair[1].word_errors.sum())
 
 
-def test_beside_the_rest_by_hand(tmp_path: Path, pair: tuple[System, System]) -> None:
+def test_beside_the_rest_by_hand(pair: tuple[System, System]) -> None:
     """Ann changes by 0 of 4 words, the others by 4 of 9; they have no error of a's to divide by."""
-    trained_on = {"the": 100, "a": 100, "sat": 11, "cat": 10, "dog": 1}
-    small = [*by_speaker(*pair), *by_frequency(*pair, trained_on), *by_duration(*pair)]
-    assert all(one.to_rest is None and one.relative_to_rest is None for one in small)
-    options = {"speakers": SPEAKERS * 30}
-    a = system(tmp_path, REFERENCES * 30, A * 30, group="more", **options)
-    b = system(tmp_path, REFERENCES * 30, B * 30, group="more-sparse", **options)
-    ann = by_speaker(a, b)[-1]
+    ann = by_speaker(*pair)[-1]
     assert ann.to_rest is not None
     assert ann.to_rest.difference.estimate == pytest.approx(-4 / 9)
     assert ann.relative_to_rest is not None
     assert np.isnan(ann.relative_to_rest.difference.estimate)
-    # Common words change by 2 of 7, the others by 1 - 1 of 6; a has no error in common ones.
-    *words, insertions = by_frequency(a, b, trained_on)
+    # Common words change by 2 of 7, the others by 1 - 1 of 6.
+    *words, insertions = by_frequency(*pair, {"the": 100, "a": 100, "sat": 11, "cat": 10, "dog": 1})
     assert words[-1].to_rest is not None
     assert words[-1].to_rest.difference.estimate == pytest.approx(2 / 7)
     assert insertions.to_rest is None
-    # a's errors: one in the rare words, where b makes none, and none elsewhere.
-    assert words[1].relative_to_rest is not None
-    assert np.isnan(words[1].relative_to_rest.difference.estimate)
+
+
+def test_beside_the_rest_relative_to_errors_by_hand(tmp_path: Path) -> None:
+    """Ann's 2 errors become 3, bob's 1 becomes 3: b adds a half of a's errors, and twice a's."""
+    options = {"speakers": ["ann", "ann", "bob", "bob"]}
+    references = ["a b c", "a b", "a b c", "a b"]
+    a = system(tmp_path, references, ["a x x", "a b", "x b c", "a b"], **options)
+    b = system(tmp_path, references, ["x x x", "a b", "x x x", "a b"], group="sparse", **options)
+    bob, ann = by_speaker(a, b)
+    assert (bob.name, ann.name) == ("bob", "ann")
+    assert ann.relative_to_rest is not None
+    assert ann.relative_to_rest.difference.estimate == pytest.approx(1 / 2 - 2 / 1)
+    assert bob.relative_to_rest is not None
+    assert bob.relative_to_rest.difference.estimate == pytest.approx(2 / 1 - 1 / 2)
 
 
 def test_an_interval_of_a_part_is_of_its_utterances(tmp_path: Path) -> None:
