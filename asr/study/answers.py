@@ -1,5 +1,6 @@
 """The six questions and a sentence to each, worked out where the question is."""
 
+import re
 from collections.abc import Callable
 
 from asr.study import (
@@ -16,8 +17,8 @@ from asr.study.section import Material, Section
 
 _QUESTIONS: dict[str, tuple[Callable[[Material], str], ...]] = {
     "Dense against block-sparse at equal width": (equal_width.answer,),
-    "The size of blocks": (block_size.answer,),
-    "The method": (method.answer,),
+    "The size of blocks at equal sparsity": (block_size.answer,),
+    "The method at equal sparsity": (method.answer,),
     "A large sparse model against a small dense one": (larger.answer,),
     "Where the zeros go, and who pays": (zeros.answer, payers.answer),
     "What it buys": (gain.answer, choice.answer),
@@ -29,5 +30,6 @@ def section(material: Material) -> Section:
     lines = []
     for number, (question, answers) in enumerate(_QUESTIONS.items(), 1):
         said = " ".join(filter(None, (answer(material) for answer in answers)))
-        lines.append(f"{number}. **{question}.** {said or 'Not answered yet.'}\n")
+        anchor = "-".join(re.findall(r"\w+(?:-\w+)*", f"{number} {question.lower()}"))
+        lines.append(f"{number}. [{question}](#{anchor}). {said or 'Not answered yet.'}\n")
     return Section("".join(lines))

@@ -71,11 +71,14 @@ def _name(setting: Setting) -> str:
 
 
 def _sentence(rows: list[Compared]) -> str:
-    (small, of_small), *_, (large, of_large) = without_reference(rows)
+    (small, of_small), *_, (large, of_large) = found = without_reference(rows)
     gap = compare_settings(small, large).relative
+    rates = [one.cer for one, _ in found]
+    head = "the larger the block, the higher the CER: " if rates == sorted(rates) else ""
     return (
-        f"At 90 % {_name(small)} add {signed(of_small.relative)} to the dense model's CER and "
-        f"{_name(large)} {signed(of_large.relative)}, which is {signed(gap)} beside the former."
+        f"At 90 % zeros {head}to dense {signed(of_small.relative)} with {_name(small)}, "
+        f"{signed(of_large.relative)} with {_name(large)}, which is {signed(gap)} to "
+        f"{_name(small)}; at least {seeds_of(small, large)} each."
     )
 
 
@@ -88,6 +91,6 @@ def _steps(sparse: Sequence[Setting]) -> str:
         for one, gap, p in zip(sparse[1:], gaps, adjusted, strict=True)
     ]
     return (
-        f"Each block beside the next smaller one: {', '.join(said)}; p by Holm over these, "
-        f"{seeds_of(*sparse)} at least."
+        f"Each block beside the next smaller one: {', '.join(said)}; p by Holm over these, at "
+        f"least {seeds_of(*sparse)} each."
     )

@@ -125,7 +125,8 @@ def answer(material: Material) -> str:
     if found is None or not path.is_file():
         return ""
     measured = read_measured(path, _PROGRAM, _Measured.of)
-    return _better_than_dense(_timed(found, measured), measured.rounds)
+    timed = _timed(found, measured)
+    return _better_than_dense(timed, measured.rounds) + _untimed(found, timed)
 
 
 def _candidates(found: Grid) -> list[Setting]:
@@ -168,7 +169,7 @@ def _beaten(timed: Sequence[_Timed], rounds: Rounds) -> str:
             best = min(better, key=lambda other: other.setting.cer)
             said.append(f"{one.name} (by {best.name})")
     if not said:
-        return "Of all of them none is shown to be beaten by another in both."
+        return "No model at all is shown to be beaten by another in both."
     return (
         f"Shown to be beaten by another in both: {'; '.join(said)}. Among the "
         "others more time buys fewer errors, or the intervals do not tell them apart. Pairs are "
@@ -177,7 +178,7 @@ def _beaten(timed: Sequence[_Timed], rounds: Rounds) -> str:
 
 
 def _better_than_dense(timed: Sequence[_Timed], rounds: Rounds) -> str:
-    """The sparse models that a dense one of another width is shown to be no match for."""
+    """The sparse models that are shown to be faster and to err less than a dense one."""
     better = [
         f"{one.name} (than {other.name})"
         for one in timed

@@ -41,10 +41,8 @@ def section(material: Material) -> Section:
             for a, b in combinations([one for one in found.equal_width if one.is_at(SPARSITY)], 2)
         ]
         if alike:
-            closest = min(map(_half_width, alike))
-            said += (
-                f", those between two sparse models, which err more alike, {closest:.1f} % or more"
-            )
+            between_sparse = between(map(_half_width, alike), "{:.1f}")
+            said += f", those between sparse models of 90 % zeros {between_sparse} %"
         said += "."
     return Section(f"{said}{_seeds(found, material)}\n")
 

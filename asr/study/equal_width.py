@@ -44,15 +44,21 @@ def section(material: Material) -> Section:
 
 
 def answer(material: Material) -> str:
-    """What each share of zeros costs, and which are within the margin."""
-    found = without_reference(compared(material) or [])
+    """What the dense model's rate becomes with zeros, and how many are within the margin."""
+    rows = compared(material) or []
+    found = without_reference(rows)
     if not found:
         return ""
-    costs = ", ".join(f"{name(one)} {signed(gap.relative)} ({seeds_of(one)})" for one, gap in found)
-    shown = [name(one) for one, gap in found if verdict(gap, MARGIN) == "shown"]
+    rates = "; ".join(
+        f"at {100 * one.sparsity:.0f} % {100 * one.cer:.1f} %, {signed(gap.relative)}, "
+        f"{seeds_of(one)}"
+        for one, gap in found
+    )
+    verdicts = [verdict(gap, MARGIN) for _, gap in found]
     return (
-        f"What zeros add to the dense model's CER: {costs}. Shown to be within "
-        f"{100 * MARGIN:g} % of it: {', '.join(shown) or 'none'}."
+        f"With zeros the dense model's CER of {100 * rows[0].setting.cer:.1f} % becomes {rates}. "
+        f"Within {100 * MARGIN:g} % of it: shown for {verdicts.count('shown')}, refuted for "
+        f"{verdicts.count('refuted')} of {len(found)}."
     )
 
 

@@ -10,6 +10,7 @@ from asr.study.plan import BLOCK, EXPERIMENT, REAL, Grid, grid
 from asr.study.section import (
     Material,
     Section,
+    between,
     compare_settings,
     nothing_yet,
     p_value,
@@ -26,12 +27,6 @@ from asr.study.setting import Setting
 NARROWER = {1.5: "two thirds as wide", 2.0: "half as wide"}  # by how much wider the sparse one is
 _PICTURE = "larger.png"
 _AS_MANY, _PARENT = "as many weights", "its dense parent"
-_DENSE_ONE = {
-    _AS_MANY: "a dense model of as many weights:",
-    _PARENT: "its dense parent:",
-    NARROWER[1.5]: "a dense model two thirds as wide:",
-    NARROWER[2.0]: "one half as wide:",
-}
 _SPARSE_ONE = {  # what a sparse model is, by what the dense one beside it is
     _AS_MANY: "As many weights as a dense model",
     _PARENT: "Beside the dense parent",
@@ -62,47 +57,61 @@ class Pair:
 def section(material: Material) -> Section:
     """All widths and sparsities by weights, and three kinds of pairs among them."""
     found = grid(material.settings, REAL, EXPERIMENT)
-    sparse = found.usual if found else []
-    if found is None or len(found.dense) < 2 or not sparse:
+    pairs = _pairs(found)
+    if found is None or not pairs:
         return nothing_yet("second width", "python train.py -m +experiment=study_larger")
     models = table(
         ["model", "weights not zero", "in recurrent layers", "CER %", "of each seed", "WER %"],
-        [_row(one) for one in [*found.dense, *sparse]],
+        [_row(one) for one in [*found.dense, *found.usual]],
     )
-    pairs = [pair for one in sparse for pair in pairs_of(one, found)]
     adjusted = holm([pair.comparison.p for pair in pairs])
     compared = table(
         ["sparse", "beside", "recurrent layers' weights", "CER, relative", "p", "at or below"],
         [_row_of_pair(pair, p) for pair, p in zip(pairs, adjusted, strict=True)],
     )
     points = {"dense": [_point(one) for one in found.dense]}
-    for one in sparse:
+    for one in found.usual:
         points.setdefault(f"{100 * one.sparsity:.0f} % in {BLOCK}", []).append(_point(one))
     across = "weights of the recurrent layers that are not zero"
     figure = figures.over_size(points, across, "CER, %, test split")
     return Section(
-        f"{_answer(pairs)}\n\n{_sentences(pairs)}\n{models}\n{compared}\n"
+        f"{_at_or_below(pairs)}\n\n{_sentences(pairs)}\n{models}\n{compared}\n"
         + picture(_PICTURE, "CER over the number of weights, dense and sparse"),
         {_PICTURE: figure},
     )
 
 
 def answer(material: Material) -> str:
-    """Whether a wider sparse model is as good as the dense one beside it, by what that one is."""
-    found = grid(material.settings, REAL, EXPERIMENT)
-    return _answer([pair for one in found.usual for pair in pairs_of(one, found)]) if found else ""
-
-
-def _answer(pairs: Sequence[Pair]) -> str:
+    """How sparse models stand to dense ones, by what these are to them."""
+    pairs = _pairs(grid(material.settings, REAL, EXPERIMENT))
+    if not pairs:
+        return ""
     said = []
     for kind in _SPARSE_ONE:
-        own = [pair for pair in pairs if pair.kind == kind]
-        if own:
-            shown = [verdict(pair.comparison, 0.0) for pair in own].count("shown")
-            said.append(f"{_DENSE_ONE[kind]} {shown} of {len(own)}")
-    if not said:
-        return ""
-    return f"Sparse models shown to err at most as much as {'; as '.join(said)}."
+        gaps = [pair.comparison.relative for pair in pairs if pair.kind == kind]
+        if gaps:
+            ends = between([100 * gap.estimate for gap in gaps], "{:+.1f}")
+            said.append(f"{kind} {signed(gaps[0]) if len(gaps) == 1 else f'{ends} %'}")
+    return f"CER of sparse models to that of dense ones: {'; '.join(said)}. {_at_or_below(pairs)}"
+
+
+def _at_or_below(pairs: Sequence[Pair]) -> str:
+    shown = [
+        f" ({units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)})"
+        for pair in pairs
+        if verdict(pair.comparison, 0.0) == "shown"
+    ]
+    return (
+        "A sparse model is shown to err at most as much as the dense one beside it in "
+        f"{len(shown)} of {len(pairs)} pairs{''.join(shown)}."
+    )
+
+
+def _pairs(found: Grid | None) -> list[Pair]:
+    """All, or none before there is a second width."""
+    if found is None or len(found.dense) < 2:
+        return []
+    return [pair for one in found.usual for pair in pairs_of(one, found)]
 
 
 def pairs_of(one: Setting, found: Grid) -> list[Pair]:

@@ -4,22 +4,19 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, holm
 from asr.statistics.contrast import Contrast
-from asr.statistics.subgroups import (
-    ENOUGH,
-    Subgroup,
-    by_frequency,
-    by_speaker,
-    by_speaking_rate,
-)
+from asr.statistics.subgroups import Subgroup, by_frequency, by_speaker, by_speaking_rate
 from asr.study import figures
 from asr.study.kept import read_words
 from asr.study.plan import EXPERIMENT, REAL, grid
 from asr.study.section import Material, Section, nothing_yet, p_value, picture, table
+from asr.study.setting import Setting
 
 _PICTURE = "payers.png"
 FEW = 10  # utterances, under which a group gets no interval
@@ -34,11 +31,11 @@ _SCALES: Final[dict[str, Callable[[Subgroup], Contrast | None]]] = {
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """A part of the test split, and what of it differs from the rest: p by Holm over a scale."""
+    """A part of the test split, and how it differs from the rest, with p by Holm, by scale."""
 
     kind: str
     part: Subgroup
-    to_rest: dict[str, tuple[Interval, float]] = field(default_factory=dict)  # by scale
+    to_rest: dict[str, tuple[Interval, float]] = field(default_factory=dict)
 
     @property
     def large(self) -> bool:
@@ -46,13 +43,21 @@ class _Group:
         return self.part.utterances >= FEW
 
     @property
-    def someone(self) -> bool:
-        return self.part.name not in _NO_GROUPS
+    def already_wrong(self) -> bool:
+        """Whether little was left to lose."""
+        return self.large and self.part.rate_a > NEARLY_ALL
+
+    @property
+    def told_apart(self) -> dict[str, Interval]:
+        """By how much from the rest, on the scales that tell it; nothing for what is no group."""
+        if self.part.name in _NO_GROUPS:
+            return {}
+        return {scale: gap for scale, (gap, p) in self.to_rest.items() if p < ALPHA}
 
 
 def section(material: Material) -> Section:
     """Who pays for 90 % in 16x16: speakers, speaking rates, rare words."""
-    groups = _groups(material)
+    groups = _of(material)
     if not groups:
         return nothing_yet("90 % sparse model", _TRAIN)
     note = ""
@@ -64,13 +69,12 @@ def section(material: Material) -> Section:
         "error rate, sparse less dense, points, with 95 % intervals",
     )
     head = ["by", "group", "utterances", "length", "dense %", "sparse %", "difference, points"]
-    head += ["relative", "less the rest's, points", "p", "less the rest's, relative", "p"]
+    head += ["relative, %", "less the rest's, points", "p", "less the rest's, relative, %", "p"]
     return Section(
-        f"{''.join(_who(groups))}\n{_already_wrong(groups)}"
+        f"{''.join(_who(groups))}\n{_little_to_lose(groups)}"
         "Each group is compared with the rest of the split, once by the points that zeros add and "
-        "once by what they add relative to the dense model's errors; p by Holm over all groups. "
-        f"Groups of fewer than {FEW} utterances have no interval, those of fewer than {ENOUGH} no "
-        "test.\n\n"
+        "once by what they add in percent of the dense model's errors; p by Holm over all groups "
+        f"and both scales. Groups of fewer than {FEW} utterances have no interval and no test.\n\n"
         f"{table(head, list(map(_row, groups)))}\n{note}\n"
         + picture(_PICTURE, "the difference in each group"),
         {_PICTURE: figure},
@@ -78,73 +82,89 @@ def section(material: Material) -> Section:
 
 
 def answer(material: Material) -> str:
-    """Who pays more than the rest, and who less."""
-    groups = _groups(material)
-    said = []
+    """Who loses more than the rest, and who less."""
+    groups = _of(material)
+    said, nobody = [], []
     for kind, own in _by_kind(groups).items():
         told = [
-            f"{one.part.name} ({'more' if next(iter(gaps.values())).estimate > 0 else 'less'})"
-            for one, gaps in own
+            f"{one.part.name} {' and '.join(map(_said, one.told_apart, one.told_apart.values()))}"
+            for one in own
+            if one.told_apart and not one.already_wrong
         ]
         by = re.split(r",| \(", kind)[0]
-        said.append(f"by {by} for {', '.join(told) or 'no group'}")
-    return f"What zeros add differs from the rest's {'; '.join(said)}." if said else ""
+        if told:
+            said.append(f"Zeros cost by {by}: {'; '.join(told)}.")
+        else:
+            nobody.append(by)
+    if nobody:
+        said.append(f"No group by {' or by '.join(nobody)} is told apart from the rest.")
+    return " ".join([*said, _little_to_lose(groups).strip()]).strip()
 
 
-def _groups(material: Material) -> list[_Group]:
-    """All groups, or none without a 90 % sparse model."""
+def _of(material: Material) -> Sequence[_Group]:
     found = grid(material.settings, REAL, EXPERIMENT)
     if found is None or found.ninety is None:
-        return []
-    dense, sparse = found.reference.system, found.ninety.system
+        return ()
+    return _groups(found.reference, found.ninety, material.folder)
+
+
+@cache  # for two sections
+def _groups(dense: Setting, sparse: Setting, folder: Path) -> Sequence[_Group]:
+    """All groups; the words' too where their counts are kept in the folder."""
+    a, b = dense.system, sparse.system
     parts = {
-        "speaker (CER)": by_speaker(dense, sparse, "characters"),
-        "speaking rate (CER)": by_speaking_rate(dense, sparse, "characters"),
+        "speaker (CER)": by_speaker(a, b, "characters"),
+        "speaking rate (CER)": by_speaking_rate(a, b, "characters"),
     }
-    words = read_words(material.folder, REAL)
+    words = read_words(folder, REAL)
     if words is not None:
-        parts["word, by occurrences in training (WER)"] = by_frequency(dense, sparse, words)
+        parts["word, by occurrences in training (WER)"] = by_frequency(a, b, words)
     groups = [_Group(kind, part) for kind, own in parts.items() for part in own]
-    for scale, of in _SCALES.items():
-        tested = [
-            (one, contrast)
-            for one in groups
-            if (contrast := of(one.part)) and math.isfinite(contrast.p)
-        ]
-        adjusted = holm([contrast.p for _, contrast in tested])
-        for (one, contrast), p in zip(tested, adjusted, strict=True):
-            one.to_rest[scale] = contrast.difference, p
+    tested = [
+        (one, scale, contrast)
+        for one in groups
+        for scale, of in _SCALES.items()
+        if one.large and (contrast := of(one.part)) and math.isfinite(contrast.p)
+    ]
+    adjusted = holm([contrast.p for _, _, contrast in tested])
+    for (one, scale, contrast), p in zip(tested, adjusted, strict=True):
+        one.to_rest[scale] = contrast.difference, p
     return groups
 
 
-def _by_kind(groups: Sequence[_Group]) -> dict[str, list[tuple[_Group, dict[str, Interval]]]]:
-    """Of each kind, the groups that are told apart from the rest, and how far, by scale."""
-    found: dict[str, list[tuple[_Group, dict[str, Interval]]]] = {one.kind: [] for one in groups}
+def _by_kind(groups: Sequence[_Group]) -> dict[str, list[_Group]]:
+    kinds: dict[str, list[_Group]] = {}
     for one in groups:
-        gaps = {scale: gap for scale, (gap, p) in one.to_rest.items() if p < ALPHA}
-        if gaps and one.someone:
-            found[one.kind].append((one, gaps))
-    return found
+        kinds.setdefault(one.kind, []).append(one)
+    return kinds
 
 
 def _who(groups: Sequence[_Group]) -> Iterator[str]:
     for kind, own in _by_kind(groups).items():
         told = [
-            f"{one.part.name} {' and '.join(map(_said, gaps, gaps.values()))}" for one, gaps in own
+            f"{one.part.name} {' and '.join(map(_said, one.told_apart, one.told_apart.values()))}"
+            for one in own
+            if one.told_apart
         ]
         yield f"- **By {kind}**, told apart from the rest: {'; '.join(told) or 'none'}.\n"
 
 
 def _said(scale: str, gap: Interval) -> str:
-    unit = "points" if scale == "points" else "% of its errors"
-    return f"{100 * gap.estimate:+.1f} {unit} {_ends(gap)}"
+    """How much more or less zeros add than in the rest, in points or in percent of errors."""
+    unit = "points" if scale == "points" else "% of the dense model's errors"
+    sign = math.copysign(1, gap.estimate)
+    ends = sorted(sign * 100 * end for end in (gap.low, gap.high))
+    return (
+        f"{abs(100 * gap.estimate):.1f} {unit} {'more' if sign > 0 else 'less'} "
+        f"({ends[0]:.1f} to {ends[1]:.1f})"
+    )
 
 
-def _already_wrong(groups: Sequence[_Group]) -> str:
+def _little_to_lose(groups: Sequence[_Group]) -> str:
     full = [
         f"{one.part.name} ({100 * one.part.rate_a:.0f} %)"
         for one in groups
-        if one.someone and one.large and one.part.rate_a > NEARLY_ALL
+        if one.already_wrong and one.part.name not in _NO_GROUPS
     ]
     if not full:
         return ""

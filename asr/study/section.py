@@ -167,8 +167,10 @@ def between(values: Iterable[float], form: str) -> str:
 
 
 def p_value(p: float) -> str:
-    """To three digits."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    """To three digits, or to four where three would not tell on which side of 5 % it is."""
+    if p < 0.001:
+        return "< 0.001"
+    return f"{p:.4f}" if f"{p:.3f}" == f"{ALPHA:.3f}" else f"{p:.3f}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

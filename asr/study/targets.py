@@ -105,13 +105,13 @@ def _sizes(found: Grid) -> Iterator[_Target]:
         return
     weights = one.runs[0].weights
     share, file = weights.recurrent_share, 1 / weights.times_smaller
-    left = one.runs[0].weights.recurrent_left
-    yield _Target(
-        matrices,
-        f"{100 * share:.2f} %, indices included; {100 * left:.2f} % of the weights are left, since "
-        "each gate of each matrix prunes whole blocks",
-        _met(share <= TENTH),
-    )
+    said = f"{100 * share:.2f} %, indices included"
+    if weights.recurrent_left > TENTH:
+        said += (
+            f"; {100 * weights.recurrent_left:.2f} % of the weights are left, since each gate of "
+            "each matrix prunes whole blocks"
+        )
+    yield _Target(matrices, said, _met(share <= TENTH))
     yield _Target(whole, f"1/{weights.times_smaller:.1f}", _met(file <= EIGHTH))
 
 

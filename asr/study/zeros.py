@@ -90,7 +90,6 @@ def section(material: Material) -> Section:
     )
     heads = ["method, block, speech", *parts, "rows without a weight"]
     return Section(
-        f"{answer(material)}\n\n"
         f"Zeros where the method chooses, in the parts that differ most:\n\n{_most(free)}\n"
         "In percent. Each group of columns splits the same weights: by layer, by direction, by "
         f"matrix, by gate. At least {seeds_of(*(one.setting for one in free))} each; another "
@@ -102,9 +101,9 @@ def section(material: Material) -> Section:
 
 
 def answer(material: Material) -> str:
-    """Where methods that may choose put most zeros."""
-    places: dict[str, list[str]] = {}
+    """Which parts have the highest share of zeros where a method may choose."""
     found = _found(material)
+    places: dict[str, list[str]] = {}
     for one in found:
         if one.free:
             places.setdefault(one.extremes[0], []).append(name(one.setting))
@@ -113,10 +112,10 @@ def answer(material: Material) -> str:
     said = "; ".join(
         f"{place} ({' / '.join(dict.fromkeys(methods))})" for place, methods in places.items()
     )
+    told = f"Methods that choose where zeros go have the highest share of them in {said}."
     real = [one for one in found if one.setting.corpus == REAL]
-    told = f"Where a method may choose, most zeros go to {said}."
     if real and not any(one.free for one in real):
-        told += " That is on synthetic speech: on real speech all have the same in each gate."
+        told += " That is on synthetic speech: on real speech all gates were given the same share."
     return told
 
 
