@@ -109,7 +109,7 @@ def test_it_goes_on_without_the_batch(
     ended = status(runs)
     assert (ended["state"], ended["step"]) == ("done", status(undisturbed)["step"])
     rows = table(only_run(runs) / "metrics.csv")
-    assert [float(row["skipped"]) for row in rows if row["skipped"]][-1] == 1
+    assert [float(row["skipped"]) for row in rows if "skipped" in row][-1] == 1
     weights = torch.load(only_run(runs) / "checkpoints/last.ckpt", weights_only=True)["state_dict"]
     assert all(weight.isfinite().all() for weight in weights.values())
 
