@@ -59,7 +59,8 @@ def test_nothing_to_divide_by() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "others"), [(30, 220), (80, 160), pytest.param(10, 240, marks=pytest.mark.flow)]
+    ("size", "others"),
+    [(30, 220), *(pytest.param(*each, marks=pytest.mark.flow) for each in ((80, 160), (10, 240)))],
 )
 def test_coverage_and_false_positives(size: int, others: int) -> None:
     """The part's rate is twice as high, and so is its difference."""
