@@ -86,11 +86,7 @@ def answer(material: Material) -> str:
     groups = _of(material)
     said, nobody = [], []
     for kind, own in _by_kind(groups).items():
-        told = [
-            f"{one.part.name} {' and '.join(map(_said, one.told_apart, one.told_apart.values()))}"
-            for one in own
-            if one.told_apart and not one.already_wrong
-        ]
+        told = [_told(one) for one in own if one.told_apart and not one.already_wrong]
         by = re.split(r",| \(", kind)[0]
         if told:
             said.append(f"Zeros cost by {by}: {'; '.join(told)}.")
@@ -141,12 +137,13 @@ def _by_kind(groups: Sequence[_Group]) -> dict[str, list[_Group]]:
 
 def _who(groups: Sequence[_Group]) -> Iterator[str]:
     for kind, own in _by_kind(groups).items():
-        told = [
-            f"{one.part.name} {' and '.join(map(_said, one.told_apart, one.told_apart.values()))}"
-            for one in own
-            if one.told_apart
-        ]
+        told = [_told(one) for one in own if one.told_apart]
         yield f"- **By {kind}**, told apart from the rest: {'; '.join(told) or 'none'}.\n"
+
+
+def _told(one: _Group) -> str:
+    gaps = [_said(scale, gap) for scale, gap in one.told_apart.items()]
+    return f"{one.part.name} {' and '.join(gaps)}"
 
 
 def _said(scale: str, gap: Interval) -> str:
@@ -177,8 +174,9 @@ def _interval(one: _Group) -> Interval:
     return gap if one.large else Interval(gap.estimate, math.nan, math.nan)
 
 
-def _ends(gap: Interval) -> str:
-    return f"({100 * gap.low:+.1f} to {100 * gap.high:+.1f})" if math.isfinite(gap.low) else ""
+def _signed(gap: Interval) -> str:
+    ends = f" ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})" if math.isfinite(gap.low) else ""
+    return f"{100 * gap.estimate:+.1f}{ends}"
 
 
 def _row(one: _Group) -> list[str]:
@@ -190,12 +188,12 @@ def _row(one: _Group) -> list[str]:
         str(part.length),
         f"{100 * part.rate_a:.1f}",
         f"{100 * part.rate_b:.1f}",
-        f"{100 * gap.estimate:+.1f} {_ends(gap)}".strip(),
+        _signed(gap),
         f"{100 * gap.estimate / part.rate_a:+.0f} %" if part.rate_a else "",
     ]
     for scale in _SCALES:
         if found := one.to_rest.get(scale):
-            row += [f"{100 * found[0].estimate:+.1f} {_ends(found[0])}".strip(), p_value(found[1])]
+            row += [_signed(found[0]), p_value(found[1])]
         else:
             row += ["", ""]
     return row
