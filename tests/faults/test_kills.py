@@ -17,6 +17,7 @@ from tests.warm import Command, run, slow_reading
 pytestmark = pytest.mark.faults
 
 KILLS = 15  # of each kind of run; two kinds
+INSIDE = 3  # of them in the midst of writing a checkpoint: more are tried until so many are
 OFTEN = "hardware.checkpoint_minutes=0"  # saves after every step; undisturbed, every epoch
 KINDS = {
     "dense": (),
@@ -72,12 +73,15 @@ def test_killed_at_random_moments(kind: str, tones: Path, tmp_path: Path) -> Non
     span = status(undisturbed)["seconds"]
     struck: list[set[str]] = []
     whole = 0
-    while len(struck) < KILLS or runs.exists():
+    while missing(struck) or runs.exists():
         saved = saved_step(runs)
         training = Command(command(tones, runs, kind, OFTEN), log)
-        if len(struck) < KILLS:
+        if missing(struck):
             # One in five may strike the start-up; of the rest half aim at a checkpoint.
-            aim = draw.choice(("anywhere", "training", "training", "last.ckpt", "best.ckpt"))
+            aims = ["last.ckpt", "best.ckpt"]
+            if len(struck) < KILLS:
+                aims += ["anywhere", "training", "training"]
+            aim = draw.choice(aims)
             if aim != "anywhere":
                 poll(training, lambda: trains(training, runs))  # noqa: B023
             time.sleep(draw.uniform(0, span))
@@ -96,7 +100,13 @@ def test_killed_at_random_moments(kind: str, tones: Path, tmp_path: Path) -> Non
         runs = tmp_path / f"runs{whole}"
     inside = Counter(name for names in struck for name in names)
     print(f"{len(struck)} kills, {whole} runs ended whole, kills inside a write: {dict(inside)}")
-    assert inside["last.ckpt"] + inside["best.ckpt"] >= 3
+
+
+def missing(struck: list[set[str]]) -> bool:
+    """Whether more kills are wanted: a fast disk has often written before the signal arrives."""
+    inside = sum(bool(names & {"last.ckpt", "best.ckpt"}) for names in struck)
+    assert len(struck) < 4 * KILLS, f"{inside} kills of {len(struck)} struck inside a write"
+    return len(struck) < KILLS or inside < INSIDE
 
 
 def test_killed_before_the_first_checkpoint(tones: Path, tmp_path: Path) -> None:
