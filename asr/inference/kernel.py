@@ -106,6 +106,7 @@ class _Product:
 class _Recurrence:
     def __init__(self, library: Any, direction: Direction, threads: int) -> None:
         self._direction, self._threads = direction, threads
+        self._hidden, self._inputs = direction.hidden, direction.inputs.shape[1]
         self._biases = [
             _with_margin(direction.input_bias),
             _with_margin(direction.recurrent_bias),
@@ -115,8 +116,9 @@ class _Recurrence:
         self._strips: dict[str, Strips] = {}
         # Few frames of few utterances, as in a stream, are multiplied one by one.
         self._few, self._many = self._layer(), self._layer()
+        self._references = ctypes.byref(self._many), ctypes.byref(self._few)
         self._ready: set[tuple[bool, tuple[str, ...]]] = set()
-        self._whole = np.empty(0, np.int64)
+        self._whole = (0, 0, *_addressed(np.empty(0, np.int64)))
         self._lock = Lock()
 
     def _layer(self) -> LayerStruct:
@@ -126,8 +128,9 @@ class _Recurrence:
             recurrent_bias=self._biases[1].ctypes.data,
             cell=_CELLS[direction.cell],
             gates=GATES[direction.cell],
-            hidden=direction.hidden,
-            inputs=direction.inputs.shape[1],
+            hidden=self._hidden,
+            inputs=self._inputs,
+            reverse=direction.reverse,
         )
 
     def _pack(self, few: bool, names: tuple[str, ...]) -> None:
@@ -147,12 +150,12 @@ class _Recurrence:
                 setattr(layer, name, _packed(self._strips[name]))
             self._ready.add((few, names))
 
-    def _all(self, frames: int, batch: int) -> NDArray[np.int64]:
+    def _all(self, frames: int, batch: int) -> tuple[NDArray[np.int64], int]:
         """The lengths of utterances that are all whole; a stream asks for the same ones again."""
         whole = self._whole
-        if len(whole) != batch or (batch and whole[0] != frames):
-            self._whole = whole = np.full(batch, frames, np.int64)
-        return whole
+        if whole[0] != frames or whole[1] != batch:
+            self._whole = whole = frames, batch, *_addressed(np.full(batch, frames, np.int64))
+        return whole[2:]
 
     def __call__(
         self,
@@ -161,32 +164,30 @@ class _Recurrence:
         state: NDArray | None = None,
         cell: NDArray | None = None,
     ) -> NDArray[np.float32]:
-        hidden, width = self._many.hidden, self._many.inputs
-        if x.ndim != 3 or x.shape[2] != width:
-            _require_shape("x", x.shape, ("T", "B", width))
+        if x.ndim != 3 or x.shape[2] != self._inputs:
+            _require_shape("x", x.shape, ("T", "B", self._inputs))
         x = np.ascontiguousarray(x, np.float32)
-        frames, batch, inputs = x.shape
-        counts = self._all(frames, batch) if lengths is None else _counts(lengths, frames, batch)
-        for name, values in (("state", state), ("cell", cell)):
-            if values is not None:
-                _require_state(name, values, (batch, hidden))
+        frames, batch, _ = x.shape
+        if lengths is None:
+            counts = self._all(frames, batch)
+        else:
+            counts = _addressed(_counts(lengths, frames, batch))
+        if state is not None:
+            _require_state("state", state, (batch, self._hidden))
+        if cell is not None:
+            _require_state("cell", cell, (batch, self._hidden))
         few = frames <= 4 and batch <= 4
         packings = few, _packings(few, batch)
         if packings not in self._ready:
             self._pack(*packings)
-        y = (np.empty if lengths is None else np.zeros)((frames, batch, hidden), np.float32)
+        y = (np.empty if lengths is None else np.zeros)((frames, batch, self._hidden), np.float32)
         _check(
             self._function(
-                ctypes.byref(self._few if few else self._many),
+                self._references[few],
                 address(x),
-                batch * inputs,
-                inputs,
                 address(y),
-                batch * hidden,
-                hidden,
-                address(counts),
+                counts[1],
                 batch,
-                self._direction.reverse,
                 self._threads,
                 None if state is None else address(state),
                 None if cell is None else address(cell),
@@ -273,6 +274,10 @@ def _with_margin(bias: NDArray) -> NDArray[np.float32]:
 def _check(code: int) -> None:
     if code:
         raise MemoryError("no memory for a layer's intermediate values")
+
+
+def _addressed(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    return counts, address(counts)
 
 
 def _counts(lengths: NDArray, frames: int, batch: int) -> NDArray[np.int64]:

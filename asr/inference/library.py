@@ -38,7 +38,7 @@ class LayerStruct(ctypes.Structure):
         ),
         ("input_bias", c_void_p),
         ("recurrent_bias", c_void_p),
-        *((name, c_int32) for name in ("cell", "gates", "hidden", "inputs")),
+        *((name, c_int32) for name in ("cell", "gates", "hidden", "inputs", "reverse")),
     )
 
 
@@ -120,8 +120,8 @@ def open_library(instruction_set: str) -> Any:
         *(pointer, c_int64),
     )
     library.block_sparse_recur.argtypes = (
-        *(POINTER(LayerStruct), pointer, c_int64, c_int64, pointer, c_int64, c_int64),
-        *(pointer, c_int32, c_int32, c_int32, pointer, pointer),
+        *(POINTER(LayerStruct), pointer, pointer, pointer),
+        *(c_int32, c_int32, pointer, pointer),
     )
     library.features_resample.argtypes = (
         *(pointer, pointer, c_int64, c_int64, c_int64),

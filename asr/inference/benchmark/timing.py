@@ -63,9 +63,23 @@ def interleaved(
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
+            _wait_for_threads()
             run()  # the caches are the previous contestant's
             started = clock()
             for _ in range(repeats[name]):
                 run()
             taken[name].append((clock() - started) / repeats[name])
     return Rounds.of(taken)
+
+
+def _wait_for_threads() -> None:
+    """Wait until no thread of this process takes time, at most a second.
+
+    Threads of onnxruntime and OpenMP spin for up to some tenths of a second after their work, on
+    the cores that the next contestant would have to itself in a program of its own.
+    """
+    for _ in range(20):
+        before = time.process_time()
+        time.sleep(0.05)
+        if time.process_time() - before < 0.005:
+            return

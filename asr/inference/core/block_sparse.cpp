@@ -103,7 +103,7 @@ struct Layer {
   Packed input_panel, input_lanes, recurrent_panel, recurrent_lanes;  // no weights: not packed
   const float* input_bias;      // (gates * hidden) and a margin
   const float* recurrent_bias;  // the same, inside the reset gate's product
-  int32_t cell, gates, hidden, inputs;
+  int32_t cell, gates, hidden, inputs, reverse;
 };
 
 // Its matrix has a column for each channel, row and tap of the kernel. The input is padded by half
@@ -613,27 +613,64 @@ inline Vec<N> unit(const float* a, int64_t a_gate, const float* p, int64_t p_gat
 // ---- Time ---------------------------------------------------------------------------------------
 
 struct Sequences {
-  const float* x;
-  int64_t x_time, x_batch;  // floats from one frame, or utterance, to the next
-  float* y;
-  int64_t y_time, y_batch;
+  const float* x;  // (frames, batch, inputs)
+  float* y;        // (frames, batch, hidden)
   const int64_t* lengths;
   float* state;  // (batch, hidden), in and out, or null: from zero
   float* cell;
+  int64_t batch, inputs, hidden;
   int reverse;
 
   int64_t frame(int64_t step, int b) const { return reverse ? lengths[b] - 1 - step : step; }
   const float* input(int64_t step, int b) const {
-    return step < lengths[b] ? x + frame(step, b) * x_time + b * x_batch : nullptr;
+    return step < lengths[b] ? x + (frame(step, b) * batch + b) * inputs : nullptr;
   }
   float* output(int64_t step, int b) const {
-    return step < lengths[b] ? y + frame(step, b) * y_time + b * y_batch : nullptr;
+    return step < lengths[b] ? y + (frame(step, b) * batch + b) * hidden : nullptr;
   }
 };
 
-using Buffer = std::vector<float>;
+// A register's load that lies across two lines of the cache is two.
+constexpr std::align_val_t kLine{64};
+
+template <class T> struct OnLines {
+  using value_type = T;
+  OnLines() = default;
+  template <class U> OnLines(const OnLines<U>&) {}
+  T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), kLine)); }
+  void deallocate(T* memory, size_t) { ::operator delete(memory, kLine); }
+  bool operator==(const OnLines&) const { return true; }
+  bool operator!=(const OnLines&) const { return false; }
+};
+
+using Buffer = std::vector<float, OnLines<float>>;
 
 inline int64_t padded(int64_t size) { return (size + 15) / 16 * 16; }
+
+// Several buffers in one, which the thread keeps: a stream's step would spend a tenth of its time
+// on memory for five of them. A second one of the same thread would be the first one's memory.
+class Scratch {
+ public:
+  explicit Scratch(size_t floats) {
+    if (kept_.size() < floats + 6 * 16) kept_.resize(floats + 6 * 16);
+    next_ = kept_.data();
+  }
+  float* any(size_t floats) {
+    float* found = next_;
+    next_ += padded(int64_t(floats));
+    return found;
+  }
+  float* zeros(size_t floats) {
+    float* found = any(floats);
+    std::fill_n(found, floats, 0.0f);
+    return found;
+  }
+
+ private:
+  static thread_local Buffer kept_;
+  float* next_;
+};
+thread_local Buffer Scratch::kept_;
 
 // One utterance: each step's recurrent product is one with a vector.
 template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
@@ -641,18 +678,19 @@ template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
   const int64_t length = s.lengths[b], pitch = padded(rows);
   // Few steps, as in streaming, do not fill a panel.
   const bool by_panel = !layer.input_lanes.weights || length > 4;
-  Buffer h(std::max(hidden, layer.recurrent_lanes.reach) + kMargin), cell(hidden + kMargin);
-  Buffer product(rows + kMargin), drives((by_panel ? kColumns : 1) * pitch + kMargin);
-  Buffer x, panel;
-  if (by_panel) {
-    x.resize(size_t(std::max(layer.input_panel.reach, layer.inputs)) * kColumns);
-    panel.resize((pitch + 16) * kColumns);
-  } else {
-    x.resize(std::max(layer.input_lanes.reach, layer.inputs) + kMargin);
-  }
-  if (s.state) std::copy_n(s.state + int64_t(b) * hidden, hidden, h.data());
-  if (s.cell) std::copy_n(s.cell + int64_t(b) * hidden, hidden, cell.data());
   const int block = by_panel ? kColumns : 1;
+  const size_t width = std::max(hidden, layer.recurrent_lanes.reach) + kMargin;
+  const size_t product_size = rows + kMargin, drives_size = block * pitch + kMargin;
+  const size_t x_size =
+      by_panel ? size_t(std::max(layer.input_panel.reach, layer.inputs)) * kColumns
+               : std::max(layer.input_lanes.reach, layer.inputs) + kMargin;
+  const size_t panel_size = by_panel ? (pitch + 16) * kColumns : 0;
+  Scratch scratch(2 * width + product_size + drives_size + x_size + panel_size);
+  float *h = scratch.zeros(width), *cell = scratch.zeros(width), *x = scratch.zeros(x_size);
+  float *product = scratch.any(product_size), *drives = scratch.any(drives_size);
+  float* panel = scratch.any(panel_size);
+  if (s.state) std::copy_n(s.state + int64_t(b) * hidden, hidden, h);
+  if (s.cell) std::copy_n(s.cell + int64_t(b) * hidden, hidden, cell);
   for (int64_t first = 0; first < length; first += block) {
     const int steps = int(std::min<int64_t>(block, length - first));
     if (by_panel) {
@@ -660,30 +698,30 @@ template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
       float* to[kColumns];
       for (int j = 0; j < kColumns; ++j) {
         from[j] = s.input(first + j, b);
-        to[j] = j < steps ? drives.data() + j * pitch : nullptr;
+        to[j] = j < steps ? drives + j * pitch : nullptr;
       }
-      gather(from, kColumns, layer.inputs, x.data());
-      multiply_panel(layer.input_panel, layer.input_bias, Rows{kColumns}, x.data(), panel.data(),
+      gather(from, kColumns, layer.inputs, x);
+      multiply_panel(layer.input_panel, layer.input_bias, Rows{kColumns}, x, panel,
                      kColumns, columns_for(steps));
-      scatter(panel.data(), kColumns, rows, to, kColumns);
+      scatter(panel, kColumns, rows, to, kColumns);
     } else {
-      std::copy_n(s.input(first, b), layer.inputs, x.data());
-      multiply_vector(layer.input_lanes, layer.input_bias, x.data(), drives.data());
+      std::copy_n(s.input(first, b), layer.inputs, x);
+      multiply_vector(layer.input_lanes, layer.input_bias, x, drives);
     }
     for (int j = 0; j < steps; ++j) {
-      multiply_vector(layer.recurrent_lanes, layer.recurrent_bias, h.data(), product.data());
-      const float* a = drives.data() + j * pitch;
+      multiply_vector(layer.recurrent_lanes, layer.recurrent_bias, h, product);
+      const float* a = drives + j * pitch;
       for (int i = 0; i < hidden; i += kLanes) {
-        const Vec<kLanes> state = load<kLanes>(h.data() + i);
-        store<kLanes>(h.data() + i, unit<kLanes, C>(a + i, hidden, product.data() + i, hidden,
-                                                    state, cell.data() + i));
+        const Vec<kLanes> state = load<kLanes>(h + i);
+        store<kLanes>(h + i, unit<kLanes, C>(a + i, hidden, product + i, hidden,
+                                                    state, cell + i));
       }
-      std::fill_n(h.data() + hidden, kLanes, 0.0f);  // the last register reached beyond
-      std::copy_n(h.data(), hidden, s.output(first + j, b));
+      std::fill_n(h + hidden, kLanes, 0.0f);  // the last register reached beyond
+      std::copy_n(h, hidden, s.output(first + j, b));
     }
   }
-  if (s.state) std::copy_n(h.data(), hidden, s.state + int64_t(b) * hidden);
-  if (s.cell) std::copy_n(cell.data(), hidden, s.cell + int64_t(b) * hidden);
+  if (s.state) std::copy_n(h, hidden, s.state + int64_t(b) * hidden);
+  if (s.cell) std::copy_n(cell, hidden, s.cell + int64_t(b) * hidden);
 }
 
 // Up to `Lanes` utterances side by side, each in a lane of the registers.
@@ -928,8 +966,14 @@ int useful_threads(const Layer& layer, int64_t length, int threads) {
   return length < kShortest ? 1 : int(std::min<int64_t>(threads, all / kBytesPerThread));
 }
 
-template <int C>
-void run(const Layer& layer, const Sequences& s, int batch, int threads) {
+template <int C> void run_one(const Layer& layer, const Sequences& s, int b, int threads) {
+  const int useful = useful_threads(layer, s.lengths[b], threads);
+  useful > 1 ? run_divided<C>(layer, s, b, useful) : run_alone<C>(layer, s, b);
+}
+
+template <int C> void run(const Layer& layer, const Sequences& s, int threads) {
+  const int batch = int(s.batch);
+  if (batch == 1) return run_one<C>(layer, s, 0, threads);
   std::vector<int> order(batch);
   for (int b = 0; b < batch; ++b) order[b] = b;
   // Of similar length together, so that no lane idles for long.
@@ -947,9 +991,7 @@ void run(const Layer& layer, const Sequences& s, int batch, int threads) {
       run_together<C, 8>(layer, s, order.data() + at, left);
       at = batch;
     } else {
-      const int b = order[at], useful = useful_threads(layer, s.lengths[b], threads);
-      useful > 1 ? run_divided<C>(layer, s, b, useful) : run_alone<C>(layer, s, b);
-      ++at;
+      run_one<C>(layer, s, order[at++], threads);
     }
   }
 }
@@ -1061,17 +1103,17 @@ int32_t block_sparse_convolve(const Convolution* given, const float* x, int64_t 
 }
 
 // One direction of a recurrent layer over a padded batch; frames beyond a length are not touched.
-// Up to four utterances use as many of `threads` as pay, a larger batch the calling one.
-int32_t block_sparse_recur(const Layer* layer, const float* x, int64_t x_time, int64_t x_batch,
-                           float* y, int64_t y_time, int64_t y_batch, const int64_t* lengths,
-                           int32_t batch, int32_t reverse, int32_t threads, float* state,
-                           float* cell) try {
-  const Sequences s{x, x_time, x_batch, y, y_time, y_batch, lengths, state, cell, reverse};
+// Up to four utterances use as many of `threads` as pay, a larger batch the calling one. Each
+// argument costs a caller in Python a part of a microsecond, of which a stream's step has ten.
+int32_t block_sparse_recur(const Layer* layer, const float* x, float* y, const int64_t* lengths,
+                           int32_t batch, int32_t threads, float* state, float* cell) try {
+  const Sequences s{x,     y,             lengths,       state,         cell,
+                    batch, layer->inputs, layer->hidden, layer->reverse};
   switch (layer->cell) {
-    case kGru: run<kGru>(*layer, s, batch, threads); break;
-    case kLstm: run<kLstm>(*layer, s, batch, threads); break;
-    case kTanh: run<kTanh>(*layer, s, batch, threads); break;
-    default: run<kClippedRelu>(*layer, s, batch, threads); break;
+    case kGru: run<kGru>(*layer, s, threads); break;
+    case kLstm: run<kLstm>(*layer, s, threads); break;
+    case kTanh: run<kTanh>(*layer, s, threads); break;
+    default: run<kClippedRelu>(*layer, s, threads); break;
   }
   return 0;
 } catch (...) {  // nothing may leave through a C interface
