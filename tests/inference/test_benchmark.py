@@ -1,6 +1,8 @@
 """The benchmark end to end on a small layer: every field, table and picture."""
 
 import json
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from asr.errors import InputError
 from asr.inference.benchmark import whole_model
 from asr.inference.benchmark.__main__ import main
 from asr.inference.benchmark.contestants import in_int8
-from asr.inference.benchmark.timing import Rounds
+from asr.inference.benchmark.timing import Rounds, interleaved
 from asr.inference.folding import folded
 from asr.inference.library import available
 from asr.inference.model_file import write_model
@@ -38,6 +40,27 @@ def test_rows_table_and_picture(tmp_path, capsys):
         assert row["speedup_vs_dense"] > 0
     assert len((tmp_path / "rows.md").read_text().splitlines()) == 10
     assert (tmp_path / "rows.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_contestant_waits_for_threads_that_another_left_busy():
+    busy, begins = [], []
+
+    def spin():
+        until = time.perf_counter() + 0.2
+        while time.perf_counter() < until:
+            pass
+
+    def leaves_a_thread():
+        busy.append(threading.Thread(target=spin))
+        busy[-1].start()
+
+    def next_one():
+        begins.append(any(thread.is_alive() for thread in busy))
+
+    contestants = {"leaves a thread": leaves_a_thread, "next": next_one}
+    interleaved(contestants, rounds=1, processor_time=False)
+    assert begins[0]
+    assert not begins[-1]
 
 
 def test_masks_of_a_trained_model_both_ways(tmp_path):

@@ -14,6 +14,7 @@ from asr.inference.fallback import Numpy
 from asr.inference.kernel import Kernel
 from asr.inference.layers import Direction
 from asr.inference.library import address, available
+from asr.inference.packing import pack_lanes, pack_panel
 from tests.inference.float64 import random_direction, random_matrix, recur
 
 BLOCKS = [(1, 1), (4, 4), (8, 8), (16, 16), (32, 32), (8, 4), (4, 8), (16, 4), (4, 16)]
@@ -44,6 +45,28 @@ def test_gru_at_every_shape_sparsity_and_batch(engine, block, reverse):
             found = engine.recurrence(direction)(x, lengths)
             assert found.dtype == np.float32
             np.testing.assert_allclose(found, recur(direction, x, lengths), atol=5e-6, rtol=0)
+
+
+@every_engine
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("frames", [2, 37])
+def test_nothing_of_the_last_call_is_left(engine, cell, frames):
+    # A thread's calls share their memory, here full of another layer's NaN.
+    rng = np.random.default_rng(5)
+    other = random_direction(rng, cell, 64, 48, (16, 16), 0.5)
+    direction = random_direction(rng, cell, 37, 29, (16, 16), 0.5)
+    x = rng.normal(size=(frames, 1, 29)).astype(np.float32)
+    lengths = np.array([frames])
+    assert np.isnan(engine.recurrence(other)(np.full((40, 1, 48), np.nan, np.float32))).all()
+    found = engine.recurrence(direction)(x, lengths)
+    np.testing.assert_allclose(found, recur(direction, x, lengths), atol=5e-6, rtol=0)
+
+
+def test_registers_of_weights_lie_on_cache_lines():
+    for block in BLOCKS:
+        matrix = random_matrix(np.random.default_rng(0), (96, 80), block, 0.5)
+        for strips in (pack_lanes(matrix, 16), pack_panel(matrix)):
+            assert strips.weights.ctypes.data % 64 == 0
 
 
 @every_engine
