@@ -231,10 +231,13 @@ class _Convolution:
 
 
 def _packings(few: bool, batch: int) -> tuple[str, ...]:
-    """What the kernel reads: one by one run the few, and what is left of a batch beyond 32s."""
+    """What the kernel reads: one by one run the few, and what is left of a batch beyond 32s.
+
+    Of five to eight that are left it chooses by the shape of the blocks.
+    """
     if few:
         return "input_lanes", "recurrent_lanes"
-    rest = ("recurrent_lanes",) if 0 < batch % 32 <= 4 else ()
+    rest = ("recurrent_lanes",) if 0 < batch % 32 <= 8 else ()
     return ("input_panel", *rest, *(("recurrent_panel",) if batch > 4 else ()))
 
 

@@ -96,6 +96,35 @@ def test_gates_tiled_on_their_own(engine):
 
 @every_engine
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("weights", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("block", [(16, 16), (8, 8), (4, 4)], ids=str)
+def test_an_utterance_of_a_batch_is_the_same_alone(engine, cell, weights, block):
+    rng = np.random.default_rng(6)
+    direction = random_direction(rng, cell, 48, 32, block, 0.5)
+    stored = replace(
+        direction,
+        inputs=direction.inputs.stored_as(weights),
+        recurrent=direction.recurrent.stored_as(weights),
+    )
+    recurrence = engine.recurrence(stored)
+    for batch in (6, 39):  # what is left beyond 32 is less than 8
+        x = rng.normal(size=(21, batch, 32)).astype(np.float32)
+        lengths = ragged(rng, batch, 21)
+        start = rng.uniform(-1, 1, (2, batch, 48)).astype(np.float32)
+        state, memory = start.copy()
+        optional = {"cell": memory} if cell == "lstm" else {}
+        found = recurrence(x, lengths, state=state, **optional)
+        for b in range(batch):
+            alone, own = start[:, b : b + 1].copy()
+            kept = {"cell": own} if cell == "lstm" else {}
+            expected = recurrence(x[:, b : b + 1], lengths[b : b + 1], state=alone, **kept)
+            np.testing.assert_allclose(found[:, b], expected[:, 0], atol=5e-6, rtol=1e-5)
+            np.testing.assert_allclose(state[b], alone[0], atol=5e-6, rtol=1e-5)
+            np.testing.assert_allclose(memory[b], own[0], atol=5e-6, rtol=1e-5)
+
+
+@every_engine
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.parametrize("batch", [1, 2, 8, 33])
 def test_a_stream_is_the_whole(engine, cell, batch):
     rng = np.random.default_rng(3)

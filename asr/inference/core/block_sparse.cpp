@@ -21,6 +21,7 @@
 #include <mutex>
 #include <new>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -38,6 +39,7 @@ constexpr int kLanes = 8;
 constexpr int kLanes = 4;
 #endif
 constexpr int kColumns = 32;  // vectors in a panel
+constexpr int kFew = 8;       // vectors that share a register of weights
 constexpr int kMargin = 64;   // floats behind every buffer that is read or written by registers
 
 template <int N> struct VectorOf;
@@ -332,6 +334,60 @@ void multiply_vector(const Packed& m, const float* bias, const float* x, float* 
       if constexpr (kLanes >= 16) return lanes_by_type<16>(m, bias, x, y);
       break;
   }
+}
+
+// The same of `kFew` vectors, `x_pitch` and `y_pitch` apart. A register of weights meets a value of
+// each: with 16 lanes, twice the products that a panel of 8 columns makes of as many loads.
+template <class W, int CL>
+void lanes_products(const Packed& m, const float* bias, const float* x, int64_t x_pitch, float* y,
+                    int64_t y_pitch) {
+  constexpr int L = kLanes;
+  const W* w = static_cast<const W*>(m.weights);
+  for (int s = 0; s < m.strips; ++s) {
+    Vec<L> sums[kFew] = {};
+    for (int b = m.starts[s]; b < m.starts[s + 1]; ++b) {
+      const float* xs = x + m.columns[b];
+      const float scale = std::is_same_v<W, int8_t> ? m.scales[b] : 1.0f;
+      for (int t = 0; t < m.tiles; ++t, w += L, xs += CL) {
+        Vec<L> weights = widen<L>(w);
+        if constexpr (std::is_same_v<W, int8_t>) weights *= scale;
+#pragma GCC unroll 8
+        for (int j = 0; j < kFew; ++j) {
+          const float* values = xs + j * x_pitch;
+          // Broadcasts between registers would share a port with the products.
+          if constexpr (CL == 1) sums[j] += weights * all_of<L>(values);
+          if constexpr (CL > 1) sums[j] += weights * repeat<L, CL, W>(values);
+        }
+      }
+    }
+    const int row = m.first_row[s];
+    for (int j = 0; j < kFew; ++j) {
+      Vec<L> sum = fold<L, CL>(sums[j]);
+      if (bias) sum += load<L>(bias + row);
+      store<L>(y + j * y_pitch + row, sum);
+    }
+  }
+}
+
+template <int CL>
+void lanes_products_by_type(const Packed& m, const float* bias, const float* x, int64_t x_pitch,
+                            float* y, int64_t y_pitch) {
+  switch (m.weight_type) {
+    case kFloat: return lanes_products<float, CL>(m, bias, x, x_pitch, y, y_pitch);
+    case kHalf: return lanes_products<uint16_t, CL>(m, bias, x, x_pitch, y, y_pitch);
+    default: return lanes_products<int8_t, CL>(m, bias, x, x_pitch, y, y_pitch);
+  }
+}
+
+// Whether vectors should share registers of weights: 16 lanes of 8 or 16 rows. Lower strips would
+// spend the time on their sums over columns, and with 8 lanes a panel loads no more.
+inline bool share_weights(const Packed& m) { return kLanes == 16 && m.tile_columns <= 2; }
+
+// y = W x + bias of `kFew` vectors.
+void multiply_few(const Packed& m, const float* bias, const float* x, int64_t x_pitch, float* y,
+                  int64_t y_pitch) {
+  if (m.tile_columns == 1) return lanes_products_by_type<1>(m, bias, x, x_pitch, y, y_pitch);
+  return lanes_products_by_type<2>(m, bias, x, x_pitch, y, y_pitch);
 }
 
 // ---- A panel of vectors -------------------------------------------------------------------------
@@ -724,6 +780,61 @@ template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
   if (s.cell) std::copy_n(cell, hidden, s.cell + int64_t(b) * hidden);
 }
 
+// Up to `kFew` utterances: each step's recurrent products are with a vector of each.
+template <int C>
+void run_few(const Layer& layer, const Sequences& s, const int* chosen, int count) {
+  constexpr int block = kColumns / kFew;  // steps whose drives are one panel
+  const int hidden = layer.hidden, rows = layer.gates * hidden;
+  int64_t longest = 0;
+  for (int j = 0; j < count; ++j) longest = std::max(longest, s.lengths[chosen[j]]);
+  const int64_t width = padded(std::max(hidden, layer.recurrent_lanes.reach) + kMargin);
+  const int64_t pitch = padded(rows + kMargin);
+  Buffer h(kFew * width), cell(kFew * width), product(kFew * pitch), drives(kColumns * pitch);
+  Buffer x(size_t(std::max(layer.input_panel.reach, layer.inputs)) * kColumns);
+  Buffer panel(size_t(pitch + 16) * kColumns);
+  for (int j = 0; j < count; ++j) {
+    const int64_t at = int64_t(chosen[j]) * hidden;
+    if (s.state) std::copy_n(s.state + at, hidden, h.data() + j * width);
+    if (s.cell) std::copy_n(s.cell + at, hidden, cell.data() + j * width);
+  }
+  for (int64_t first = 0; first < longest; first += block) {
+    const float* from[kColumns] = {};
+    float* to[kColumns] = {};
+    for (int step = 0; step < block; ++step)
+      for (int j = 0; j < count; ++j) {
+        const int column = step * kFew + j;
+        from[column] = s.input(first + step, chosen[j]);
+        if (from[column]) to[column] = drives.data() + column * pitch;
+      }
+    gather(from, kColumns, layer.inputs, x.data());
+    multiply_panel(layer.input_panel, layer.input_bias, Rows{kColumns}, x.data(), panel.data(),
+                   kColumns, kColumns);
+    scatter(panel.data(), kColumns, rows, to, kColumns);
+    for (int step = 0; step < block && first + step < longest; ++step) {
+      multiply_few(layer.recurrent_lanes, layer.recurrent_bias, h.data(), width, product.data(),
+                   pitch);
+      for (int j = 0; j < count; ++j) {
+        float* out = s.output(first + step, chosen[j]);
+        if (!out) continue;  // it has ended, and keeps its last state
+        float* state = h.data() + j * width;
+        const float* a = drives.data() + (step * kFew + j) * pitch;
+        const float* p = product.data() + j * pitch;
+        for (int i = 0; i < hidden; i += kLanes)
+          store<kLanes>(state + i,
+                        unit<kLanes, C>(a + i, hidden, p + i, hidden, load<kLanes>(state + i),
+                                        cell.data() + j * width + i));
+        std::fill_n(state + hidden, kLanes, 0.0f);  // the last register reached beyond
+        std::copy_n(state, hidden, out);
+      }
+    }
+  }
+  for (int j = 0; j < count; ++j) {
+    const int64_t at = int64_t(chosen[j]) * hidden;
+    if (s.state) std::copy_n(h.data() + j * width, hidden, s.state + at);
+    if (s.cell) std::copy_n(cell.data() + j * width, hidden, s.cell + at);
+  }
+}
+
 // Up to `Lanes` utterances side by side, each in a lane of the registers.
 template <int C, int Lanes>
 void run_together(const Layer& layer, const Sequences& s, const int* chosen, int count) {
@@ -988,7 +1099,10 @@ template <int C> void run(const Layer& layer, const Sequences& s, int threads) {
       run_together<C, 16>(layer, s, order.data() + at, left);
       at = batch;
     } else if (left > 4) {
-      run_together<C, 8>(layer, s, order.data() + at, left);
+      if (share_weights(layer.recurrent_lanes))
+        run_few<C>(layer, s, order.data() + at, left);
+      else
+        run_together<C, 8>(layer, s, order.data() + at, left);
       at = batch;
     } else {
       run_one<C>(layer, s, order[at++], threads);
