@@ -233,7 +233,7 @@ class _Convolution:
 def _packings(few: bool, batch: int) -> tuple[str, ...]:
     """What the kernel reads: one by one run the few, and what is left of a batch beyond 32s.
 
-    Of five to eight that are left it chooses by the shape of the blocks.
+    Of five to eight that are left the kernel chooses, by the instruction set and the blocks.
     """
     if few:
         return "input_lanes", "recurrent_lanes"

@@ -1,6 +1,7 @@
 """Interleaved rounds, and ratios of the same round."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,8 @@ def interleaved(
     for _ in range(rounds):
         for name, run in runs.items():
             _wait_for_threads()
-            run()  # the caches are the previous contestant's
+            for _ in range(repeats[name]):
+                run()  # the caches are the previous contestant's
             started = clock()
             for _ in range(repeats[name]):
                 run()
@@ -73,7 +75,7 @@ def interleaved(
 
 
 def _wait_for_threads() -> None:
-    """Wait until no thread of this process takes time, at most a second.
+    """Wait until no thread of this process takes time; after a second warn that one still does.
 
     Threads of onnxruntime and OpenMP spin for up to some tenths of a second after their work, on
     the cores that the next contestant would have to itself in a program of its own.
@@ -83,3 +85,4 @@ def _wait_for_threads() -> None:
         time.sleep(0.05)
         if time.process_time() - before < 0.005:
             return
+    warnings.warn("Threads of another contestant are still busy.", RuntimeWarning, stacklevel=3)

@@ -13,6 +13,7 @@
 // what lies beyond its rows is overwritten by the next strip, and buffers end in a margin.
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -379,11 +380,7 @@ void lanes_products_by_type(const Packed& m, const float* bias, const float* x, 
   }
 }
 
-// Whether vectors should share registers of weights: 16 lanes of 8 or 16 rows. Lower strips would
-// spend the time on their sums over columns, and with 8 lanes a panel loads no more.
-inline bool share_weights(const Packed& m) { return kLanes == 16 && m.tile_columns <= 2; }
-
-// y = W x + bias of `kFew` vectors.
+// y = W x + bias of `kFew` vectors, by tiles of one or two columns.
 void multiply_few(const Packed& m, const float* bias, const float* x, int64_t x_pitch, float* y,
                   int64_t y_pitch) {
   if (m.tile_columns == 1) return lanes_products_by_type<1>(m, bias, x, x_pitch, y, y_pitch);
@@ -703,30 +700,35 @@ using Buffer = std::vector<float, OnLines<float>>;
 
 inline int64_t padded(int64_t size) { return (size + 15) / 16 * 16; }
 
-// Several buffers in one, which the thread keeps: a stream's step would spend a tenth of its time
-// on memory for five of them. A second one of the same thread would be the first one's memory.
+// Buffers that the thread keeps, up to some size: a stream's step would spend a tenth of its time
+// on memory for them. Only one at a time in a thread.
 class Scratch {
  public:
-  explicit Scratch(size_t floats) {
-    if (kept_.size() < floats + 6 * 16) kept_.resize(floats + 6 * 16);
-    next_ = kept_.data();
+  ~Scratch() {
+    for (Buffer& each : kept_)
+      if (each.capacity() > kKept) Buffer().swap(each);
   }
   float* any(size_t floats) {
-    float* found = next_;
-    next_ += padded(int64_t(floats));
-    return found;
+    Buffer& found = kept_.at(taken_++);
+    if (found.size() < floats) Buffer(floats).swap(found);
+    return found.data();
   }
   float* zeros(size_t floats) {
-    float* found = any(floats);
-    std::fill_n(found, floats, 0.0f);
-    return found;
+    Buffer& found = kept_.at(taken_++);
+    found.assign(floats, 0.0f);
+    return found.data();
   }
 
  private:
-  static thread_local Buffer kept_;
-  float* next_;
+#if defined(__SANITIZE_ADDRESS__)
+  static constexpr size_t kKept = 0;  // whoever reads beyond a buffer shall be found
+#else
+  static constexpr size_t kKept = 1 << 18;  // floats, a megabyte
+#endif
+  static thread_local std::array<Buffer, 6> kept_;
+  size_t taken_ = 0;
 };
-thread_local Buffer Scratch::kept_;
+thread_local std::array<Buffer, 6> Scratch::kept_;
 
 // One utterance: each step's recurrent product is one with a vector.
 template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
@@ -741,7 +743,7 @@ template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
       by_panel ? size_t(std::max(layer.input_panel.reach, layer.inputs)) * kColumns
                : std::max(layer.input_lanes.reach, layer.inputs) + kMargin;
   const size_t panel_size = by_panel ? (pitch + 16) * kColumns : 0;
-  Scratch scratch(2 * width + product_size + drives_size + x_size + panel_size);
+  Scratch scratch;
   float *h = scratch.zeros(width), *cell = scratch.zeros(width), *x = scratch.zeros(x_size);
   float *product = scratch.any(product_size), *drives = scratch.any(drives_size);
   float* panel = scratch.any(panel_size);
@@ -769,8 +771,8 @@ template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
       const float* a = drives + j * pitch;
       for (int i = 0; i < hidden; i += kLanes) {
         const Vec<kLanes> state = load<kLanes>(h + i);
-        store<kLanes>(h + i, unit<kLanes, C>(a + i, hidden, product + i, hidden,
-                                                    state, cell + i));
+        store<kLanes>(h + i,
+                      unit<kLanes, C>(a + i, hidden, product + i, hidden, state, cell + i));
       }
       std::fill_n(h + hidden, kLanes, 0.0f);  // the last register reached beyond
       std::copy_n(h, hidden, s.output(first + j, b));
@@ -798,9 +800,10 @@ void run_few(const Layer& layer, const Sequences& s, const int* chosen, int coun
     if (s.cell) std::copy_n(s.cell + at, hidden, cell.data() + j * width);
   }
   for (int64_t first = 0; first < longest; first += block) {
+    const int steps = int(std::min<int64_t>(block, longest - first));
     const float* from[kColumns] = {};
     float* to[kColumns] = {};
-    for (int step = 0; step < block; ++step)
+    for (int step = 0; step < steps; ++step)
       for (int j = 0; j < count; ++j) {
         const int column = step * kFew + j;
         from[column] = s.input(first + step, chosen[j]);
@@ -808,9 +811,9 @@ void run_few(const Layer& layer, const Sequences& s, const int* chosen, int coun
       }
     gather(from, kColumns, layer.inputs, x.data());
     multiply_panel(layer.input_panel, layer.input_bias, Rows{kColumns}, x.data(), panel.data(),
-                   kColumns, kColumns);
+                   kColumns, columns_for(kFew * steps));
     scatter(panel.data(), kColumns, rows, to, kColumns);
-    for (int step = 0; step < block && first + step < longest; ++step) {
+    for (int step = 0; step < steps; ++step) {
       multiply_few(layer.recurrent_lanes, layer.recurrent_bias, h.data(), width, product.data(),
                    pitch);
       for (int j = 0; j < count; ++j) {
@@ -1082,6 +1085,17 @@ template <int C> void run_one(const Layer& layer, const Sequences& s, int b, int
   useful > 1 ? run_divided<C>(layer, s, b, useful) : run_alone<C>(layer, s, b);
 }
 
+// Vectors share registers of weights where those hold 8 or 16 rows of blocks that have as many:
+// lower strips would spend the time on sums over columns or on rows of zeros, and with 8 lanes a
+// panel loads no more.
+template <int C>
+void run_up_to_eight(const Layer& layer, const Sequences& s, const int* chosen, int count) {
+  if constexpr (kLanes == 16)
+    if (layer.recurrent_lanes.tile_columns <= 2 && layer.recurrent_panel.tile_rows == 8)
+      return run_few<C>(layer, s, chosen, count);
+  run_together<C, 8>(layer, s, chosen, count);
+}
+
 template <int C> void run(const Layer& layer, const Sequences& s, int threads) {
   const int batch = int(s.batch);
   if (batch == 1) return run_one<C>(layer, s, 0, threads);
@@ -1099,10 +1113,7 @@ template <int C> void run(const Layer& layer, const Sequences& s, int threads) {
       run_together<C, 16>(layer, s, order.data() + at, left);
       at = batch;
     } else if (left > 4) {
-      if (share_weights(layer.recurrent_lanes))
-        run_few<C>(layer, s, order.data() + at, left);
-      else
-        run_together<C, 8>(layer, s, order.data() + at, left);
+      run_up_to_eight<C>(layer, s, order.data() + at, left);
       at = batch;
     } else {
       run_one<C>(layer, s, order[at++], threads);
