@@ -46,7 +46,7 @@ def test_a_contestant_waits_for_threads_that_another_left_busy():
     threads, disturbed = [], []
 
     def spin():
-        until = time.perf_counter() + 0.2
+        until = time.perf_counter() + 0.5
         while time.perf_counter() < until:
             pass
 
