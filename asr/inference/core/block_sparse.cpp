@@ -730,6 +730,16 @@ class Scratch {
 };
 thread_local std::array<Buffer, 6> Scratch::kept_;
 
+// One utterance's state after a step of these drives and recurrent products; `h` and `cell` reach a
+// register beyond `hidden`.
+template <int C>
+inline void advance(const float* a, const float* p, int hidden, float* h, float* cell) {
+  for (int i = 0; i < hidden; i += kLanes)
+    store<kLanes>(h + i, unit<kLanes, C>(a + i, hidden, p + i, hidden, load<kLanes>(h + i),
+                                         cell + i));
+  std::fill_n(h + hidden, kLanes, 0.0f);  // the last register reached beyond
+}
+
 // One utterance: each step's recurrent product is one with a vector.
 template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
   const int hidden = layer.hidden, rows = layer.gates * hidden;
@@ -768,13 +778,7 @@ template <int C> void run_alone(const Layer& layer, const Sequences& s, int b) {
     }
     for (int j = 0; j < steps; ++j) {
       multiply_vector(layer.recurrent_lanes, layer.recurrent_bias, h, product);
-      const float* a = drives + j * pitch;
-      for (int i = 0; i < hidden; i += kLanes) {
-        const Vec<kLanes> state = load<kLanes>(h + i);
-        store<kLanes>(h + i,
-                      unit<kLanes, C>(a + i, hidden, product + i, hidden, state, cell + i));
-      }
-      std::fill_n(h + hidden, kLanes, 0.0f);  // the last register reached beyond
+      advance<C>(drives + j * pitch, product, hidden, h, cell);
       std::copy_n(h, hidden, s.output(first + j, b));
     }
   }
@@ -820,13 +824,8 @@ void run_few(const Layer& layer, const Sequences& s, const int* chosen, int coun
         float* out = s.output(first + step, chosen[j]);
         if (!out) continue;  // it has ended, and keeps its last state
         float* state = h.data() + j * width;
-        const float* a = drives.data() + (step * kFew + j) * pitch;
-        const float* p = product.data() + j * pitch;
-        for (int i = 0; i < hidden; i += kLanes)
-          store<kLanes>(state + i,
-                        unit<kLanes, C>(a + i, hidden, p + i, hidden, load<kLanes>(state + i),
-                                        cell.data() + j * width + i));
-        std::fill_n(state + hidden, kLanes, 0.0f);  // the last register reached beyond
+        advance<C>(drives.data() + (step * kFew + j) * pitch, product.data() + j * pitch, hidden,
+                   state, cell.data() + j * width);
         std::copy_n(state, hidden, out);
       }
     }
