@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from asr.statistics.comparison import ALPHA, holm
-from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid, is_standard
+from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
 from asr.study.section import (
     Compared,
     Material,
@@ -49,11 +49,7 @@ def answer(material: Material) -> str:
 def _rows(material: Material) -> list[Compared]:
     """Dense, then 90 % in blocks of rising size; none before there are two."""
     found = grid(material.settings, REAL, EXPERIMENT)
-    sparse = [
-        one
-        for one in (found.equal_width if found else [])
-        if is_standard(one) and one.is_at(SPARSITY)
-    ]
+    sparse = [one for one in found.at_ninety if is_standard(one)] if found else []
     if found is None or len(sparse) < 2:
         return []
     return beside(found.reference, sorted(sparse, key=_size))

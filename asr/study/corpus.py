@@ -5,7 +5,7 @@ from itertools import combinations
 
 from asr.statistics.comparison import Comparison
 from asr.study.equal_width import compared
-from asr.study.plan import EXPERIMENT, REAL, SPARSITY, Grid, grid
+from asr.study.plan import EXPERIMENT, REAL, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -36,10 +36,7 @@ def section(material: Material) -> Section:
             " Intervals of the relative differences in CER of question 1 reach "
             f"{between(map(_half_width, gaps), '{:.1f}')} % to either side"
         )
-        alike = [
-            compare_settings(a, b)
-            for a, b in combinations([one for one in found.equal_width if one.is_at(SPARSITY)], 2)
-        ]
+        alike = [compare_settings(a, b) for a, b in combinations(found.at_ninety, 2)]
         if alike:
             between_sparse = between(map(_half_width, alike), "{:.1f}")
             said += f", those between sparse models of 90 % zeros {between_sparse} %"

@@ -55,7 +55,7 @@ def section(material: Material) -> Section:
 
 def _sentence(found: Grid, searched: Mapping[str, Setting]) -> str:
     """What 90 % cost at equal width, and beside a dense model of as many weights."""
-    one = found.ninety
+    one = found.ninety()
     if one is None:
         return ""
     said = [_beside(dense, one, searched) for dense in (found.reference, *found.as_large(one))]

@@ -86,7 +86,7 @@ def _size(one: Setting) -> list[str]:
 def answer(material: Material) -> str:
     """How much smaller and faster the usual sparse model is, and what that costs."""
     found = grid(material.settings, REAL, EXPERIMENT)
-    one = found.ninety if found else None
+    one = found.ninety() if found else None
     if found is None or one is None:
         return ""
     weights = one.runs[0].weights

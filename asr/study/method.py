@@ -28,7 +28,7 @@ from asr.study.section import (
     seeds_of,
     signed,
 )
-from asr.study.setting import NEAR, Setting
+from asr.study.setting import NEAR, Setting, settings
 
 _PICTURE = "method.png"
 _NAMES = {
@@ -101,8 +101,8 @@ def _standing(found: Grid) -> str:
 
 def _apart(found: Grid) -> tuple[list[Setting], list[Setting]]:
     """Sparse settings that are at 90 %, and those that are not."""
-    near = [one for one in found.equal_width if one.is_at(SPARSITY)]
-    return near, [one for one in found.equal_width if not one.is_at(SPARSITY)]
+    near = found.at_ninety
+    return near, [one for one in found.equal_width if one not in near]
 
 
 def _elsewhere(missed: Sequence[Setting]) -> str:
@@ -124,14 +124,15 @@ def _lasso(material: Material) -> str:
 
 def _by_chance(material: Material) -> str:
     """One method and seed in two precisions: what rounding alone makes of a training."""
-    pair = [
-        found.ninety
+    both = [
+        one
         for experiment in (METHODS, LASSO)
-        if (found := grid(material.settings, CHEAP, experiment)) and found.ninety
+        if (found := grid(material.settings, CHEAP, experiment)) and (one := found.ninety())
     ]
-    seeds = [[result.seed for result in one.system.results] for one in pair]
-    if len(pair) != 2 or seeds[0] != seeds[1]:
+    runs = [{run.config["seed"]: run for run in one.runs} for one in both]
+    if len(runs) != 2 or not (shared := runs[0].keys() & runs[1].keys()):
         return ""
+    pair = settings((one[seed] for one in runs for seed in sorted(shared)), "test")
     gap = compare_settings(*pair).relative
     return (
         f"\n{name(pair[0])} of the same seed in both precisions differs from itself by "

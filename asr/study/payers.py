@@ -22,6 +22,7 @@ _PICTURE = "payers.png"
 FEW = 10  # utterances, under which a group gets no interval
 NEARLY_ALL = 0.9  # of words or characters wrong before pruning, which leaves little to lose
 _TRAIN = "python train.py -m +experiment=study_width"
+_WORDS = "word, by occurrences in training (WER)"
 _NO_GROUPS = ("insertions", "(unnamed)")  # of words and speakers: no one's
 _SCALES: Final[dict[str, Callable[[Subgroup], Contrast | None]]] = {
     "points": lambda part: part.to_rest,
@@ -61,7 +62,7 @@ def section(material: Material) -> Section:
     if not groups:
         return nothing_yet("90 % sparse model", _TRAIN)
     note = ""
-    if read_words(material.folder, REAL) is None:
+    if not any(one.kind == _WORDS for one in groups):
         note = "No word counts are kept, so rare words are not told apart.\n"
     figure = figures.differences(
         [one.part.name for one in groups],
@@ -99,9 +100,10 @@ def answer(material: Material) -> str:
 
 def _of(material: Material) -> Sequence[_Group]:
     found = grid(material.settings, REAL, EXPERIMENT)
-    if found is None or found.ninety is None:
+    sparse = found.ninety() if found else None
+    if found is None or sparse is None:
         return ()
-    return _groups(found.reference, found.ninety, material.folder)
+    return _groups(found.reference, sparse, material.folder)
 
 
 @cache  # for two sections
@@ -114,7 +116,7 @@ def _groups(dense: Setting, sparse: Setting, folder: Path) -> Sequence[_Group]:
     }
     words = read_words(folder, REAL)
     if words is not None:
-        parts["word, by occurrences in training (WER)"] = by_frequency(a, b, words)
+        parts[_WORDS] = by_frequency(a, b, words)
     groups = [_Group(kind, part) for kind, own in parts.items() for part in own]
     tested = [
         (one, scale, contrast)

@@ -51,26 +51,30 @@ class Grid:
         return sorted((one for one in self.standard if one.block == BLOCK), key=_by_size)
 
     @property
+    def equal_width(self) -> list[Setting]:
+        """Sparse models whose dense parent is the reference."""
+        return [one for one in self.sparse if one.baseline_key == self.reference.group_key]
+
+    @property
     def usual_at_width(self) -> list[Setting]:
-        """Those of the usual sparse models whose dense parent is the reference, by sparsity."""
+        """The usual ones of these, by sparsity."""
         equal = self.equal_width
         return [one for one in self.usual if one in equal]
 
     @property
-    def ninety(self) -> Setting | None:
-        """The usual model of 90 % zeros at equal width, if it is there yet.
+    def at_ninety(self) -> list[Setting]:
+        """Sparse models of equal width and of 90 % zeros."""
+        return [one for one in self.equal_width if one.is_at(SPARSITY)]
+
+    def ninety(self, block: str = BLOCK) -> Setting | None:
+        """The standard one of these in blocks of a size, if it is there yet.
 
         Raises:
             InputError: several could be it.
         """
-        at = [one for one in self.usual_at_width if one.is_at(SPARSITY)]
-        what = f"{100 * SPARSITY:.0f} % in {BLOCK}"
+        at = [one for one in self.at_ninety if is_standard(one) and one.block == block]
+        what = f"{100 * SPARSITY:.0f} % in {block}"
         return the_one(at, what, lambda _: True) if at else None
-
-    @property
-    def equal_width(self) -> list[Setting]:
-        """Sparse models whose dense parent is the reference."""
-        return [one for one in self.sparse if one.baseline_key == self.reference.group_key]
 
 
 def _by_size(one: Setting) -> tuple[int, float]:

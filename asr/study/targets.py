@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from asr.study.block_size import MARGIN as LARGE_BLOCKS
 from asr.study.equal_width import MARGIN
 from asr.study.larger import NARROWER, pairs_of
-from asr.study.plan import BLOCK, EXPERIMENT, REAL, SPARSITY, Grid, grid
+from asr.study.plan import BLOCK, EXPERIMENT, REAL, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -18,7 +18,6 @@ from asr.study.section import (
     units_and_zeros,
     verdict,
 )
-from asr.study.setting import Setting
 
 LARGEST = "32x32"
 QUARTER = 1 / 4  # of the recurrent layers' weights of a narrower dense model
@@ -51,15 +50,9 @@ def section(material: Material) -> Section:
     )
 
 
-def _at_width(found: Grid, block: str) -> Setting | None:
-    """The usual model of 90 % zeros in blocks of a size."""
-    wanted = (one for one in found.standard if one in found.equal_width and one.is_at(SPARSITY))
-    return next((one for one in wanted if one.block == block), None)
-
-
 def _at_equal_width(found: Grid) -> Iterator[_Target]:
     for block, margin in ((BLOCK, MARGIN), (LARGEST, LARGE_BLOCKS)):
-        one = _at_width(found, block)
+        one = found.ninety(block)
         asked = f"90 % in {block}: CER within {100 * margin:g} % of dense at equal width"
         if one is None:
             yield _Target(asked)
@@ -97,7 +90,7 @@ def _wider(found: Grid) -> Iterator[_Target]:
 
 
 def _sizes(found: Grid) -> Iterator[_Target]:
-    one = _at_width(found, BLOCK)
+    one = found.ninety()
     matrices = f"90 % in {BLOCK}: pruned matrices in fp32 at most a tenth of their dense bytes"
     whole = f"90 % in {BLOCK}: the whole model in fp16 at most an eighth of the dense one in fp32"
     if one is None:

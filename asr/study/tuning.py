@@ -43,7 +43,7 @@ def section(material: Material) -> Section:
 def of_sparse(material: Material) -> Section:
     """Tries to tune the usual sparse model by itself, beside the one by the dense one's recipe."""
     found = grid(material.settings, REAL, GRID)
-    usual = found.ninety if found else None
+    usual = found.ninety() if found else None
     tuned = {one.group_key: one for one in material.tuned}
     tries = [one for one in _tries(material) if is_standard(one[0]) and one[0].is_at(SPARSITY)]
     if usual is None or usual.group_key not in tuned or not tries:

@@ -9,7 +9,7 @@ import numpy as np
 from asr.study import figures
 from asr.study.kept import MatrixZeros
 from asr.study.method import name
-from asr.study.plan import CHEAP, EXPERIMENT, LASSO, METHODS, REAL, SPARSITY, grid
+from asr.study.plan import CHEAP, EXPERIMENT, LASSO, METHODS, REAL, grid
 from asr.study.section import Material, Section, folded, nothing_yet, picture, seeds_of, table
 from asr.study.setting import Setting
 
@@ -125,8 +125,7 @@ def _found(material: Material) -> list[_Shares]:
         _Shares(one, speech, _splits(one))
         for (corpus, experiment), speech in _SPEECH.items()
         if (its := grid(material.settings, corpus, experiment))
-        for one in its.equal_width
-        if one.is_at(SPARSITY)
+        for one in its.at_ninety
     ]
 
 

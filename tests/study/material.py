@@ -48,6 +48,7 @@ def write_kept(
     content |= result
     (scored / "result.json").write_text(json.dumps(content))
     config = {
+        "seed": seed,
         "model": {"hidden": hidden, "layers": 2, "dropout": 0.1},
         "training": {"epochs": 4},
         "optimizer": {"lr": 1e-3},

@@ -201,12 +201,14 @@ def test_methods_beside_each_other_only_where_they_are_equally_sparse(tmp_path):
 
 
 def test_one_method_in_two_precisions_shows_what_chance_does(grid):
-    for experiment, count in (("study_method", 10), ("study_lasso", 12)):
+    for experiment, count in (("study_lasso", 12), ("study_method", 10)):
         own = {**CHEAP, "experiment": experiment, "baseline_key": f"d{experiment}"}
         write_kept(grid, f"d{experiment}", damaged(4), **own)
         write_kept(grid, f"g{experiment}", damaged(count), zeros=0.9, **own)
     said = "gradual, score l2 of the same seed in both precisions differs from itself by +20.0 % ("
     assert said in method.section(material(grid)).text
+    write_kept(grid, "gstudy_method", damaged(20), seed=2, zeros=0.9, **own)
+    assert said in method.section(material(grid)).text  # still of seed 1 alone
 
 
 def test_methods_on_real_speech(grid):
