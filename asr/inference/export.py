@@ -21,7 +21,6 @@ from asr.evaluation.error_rate import pool, word_counts
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
 from asr.files import atomic_write
 from asr.inference.folding import folded
-from asr.inference.model import Linear, Model
 from asr.inference.model_file import model_bytes, model_from_bytes
 from asr.inference.recogniser import Recogniser
 from asr.inference.size import FileSize, MatrixSize, file_size, matrix_sizes
@@ -81,7 +80,7 @@ def export(
     """
     require_writable(out)
     trained = load_trained(run)
-    model = rounded(folded(trained, provenance(Path(run), trained, weights)), weights)
+    model = folded(trained, provenance(Path(run), trained, weights), weights)
     data = model_bytes(model)
     # From the bytes, as every reader will see it.
     recogniser = Recogniser(model_from_bytes(data, str(out)))
@@ -99,30 +98,6 @@ def export(
         file.write(data)
     sizes = matrix_sizes(model)
     return Exported(str(out), weights, sizes, file_size(model, len(data)), check)
-
-
-def rounded(model: Model, weights: str) -> Model:
-    """The model with its matrices stored in `weights`; biases and convolutions keep fp32."""
-
-    def linear(layer: Linear) -> Linear:
-        return replace(layer, weight=layer.weight.stored_as(weights))
-
-    return replace(
-        model,
-        layers=tuple(
-            tuple(
-                replace(
-                    way,
-                    inputs=way.inputs.stored_as(weights),
-                    recurrent=way.recurrent.stored_as(weights),
-                )
-                for way in layer
-            )
-            for layer in model.layers
-        ),
-        projection=model.projection and linear(model.projection),
-        output=linear(model.output),
-    )
 
 
 def _check(

@@ -1,10 +1,14 @@
 """A trained model (torch) to one for inference, its batch norms folded into their neighbours.
 
-In evaluation a batch norm is x * scale + shift. Behind a convolution or a matrix W it becomes
-(scale W) x + shift; before one, (W scale) x + W shift. Zeros stay zeros.
+In evaluation a batch norm is (x - mean) scale + offset. Behind a convolution or a matrix W it
+becomes (scale W) x + (offset - scale mean); before one, (W scale) x + (W offset - (W scale) mean).
+There the mean goes through the weights as they are stored, so that what rounding did to them
+counts by how far x is from its mean, not from zero (bias correction: Nagel et al. 2019,
+arXiv 1906.04721, section 4.2). Zeros stay zeros.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,23 +33,34 @@ from asr.model.simple_recurrent import SharedInputLayer, SimpleRecurrentLayer
 Array = NDArray[np.float64]
 
 
-def folded(trained: TrainedModel, provenance: Mapping[str, Any]) -> Model:
-    """The model for inference, in float32.
+# A matrix by its name in the checkpoint, its values and its gates, as it is stored.
+Store = Callable[..., BlockSparseMatrix]
+
+
+def folded(trained: TrainedModel, provenance: Mapping[str, Any], weights: str = "fp32") -> Model:
+    """The model for inference, its matrices in `weights`; biases and convolutions keep fp32.
+
+    Args:
+        trained: a checkpoint.
+        provenance: what the model is to say of itself.
+        weights: fp32, fp16 or int8, see `BlockSparseMatrix.stored_as`.
 
     Raises:
-        InputError: it has a kind of features or layer that the runtime does not know.
+        InputError: it has a kind of features or layer that the runtime does not know, or weights
+            beyond fp16.
     """
     model = trained.model
+    store = partial(_matrix, trained, weights)
     return Model(
         features=_features(trained.features),
         vocabulary=trained.vocabulary.state(),
         convolutions=tuple(_convolutions(model)),
-        layers=tuple(_layers(trained)),
+        layers=tuple(_layers(model, store)),
         concatenate=model.recurrent.concatenate,
         lookahead=None if model.lookahead is None else _single(model.lookahead.weight),
-        projection=None if model.projection is None else _projection(trained, model.projection),
+        projection=None if model.projection is None else _projection(store, model.projection),
         output=Linear(
-            _matrix(trained, "output.weight", _double(model.output.weight)),
+            store("output.weight", _double(model.output.weight)),
             _single(model.output.bias),
         ),
         provenance=provenance,
@@ -85,14 +100,13 @@ def _convolutions(model: AcousticModel) -> list[ConvolutionWeights]:
     return layers
 
 
-def _layers(trained: TrainedModel) -> list[tuple[Direction, ...]]:
-    stack = trained.model.recurrent
+def _layers(model: AcousticModel, store: Store) -> list[tuple[Direction, ...]]:
+    stack = model.recurrent
     layers = []
     for index, layer in enumerate(stack.layers):
         norm = stack.norms[index - 1] if index and stack.norms else None
-        before = _scale_and_shift(norm) if isinstance(norm, SequenceNorm) else None
         ways = [
-            _direction(trained, index, layer, reverse, before)
+            _direction(store, index, layer, reverse, norm)
             for reverse in (False, True)
             if not reverse or layer.right_to_left is not None
         ]
@@ -101,11 +115,11 @@ def _layers(trained: TrainedModel) -> list[tuple[Direction, ...]]:
 
 
 def _direction(
-    trained: TrainedModel,
+    store: Store,
     index: int,
     layer: nn.Module,
     reverse: bool,
-    before: tuple[Array, Array] | None,
+    before: nn.Module | None,
 ) -> Direction:
     side = "right_to_left" if reverse else "left_to_right"
     own = f"recurrent.layers.{index}.{side}"
@@ -131,13 +145,15 @@ def _direction(
         recurrent_bias = np.zeros(len(bias))
     else:
         raise _unknown("recurrent layer", type(layer).__name__, "GRU, LSTM or RNN")
-    if before is not None:
-        scale, shift = before
-        bias = bias + weight @ shift
-        weight = weight * scale
+    if isinstance(before, SequenceNorm):
+        bias = bias + weight @ _double(before.bias)
+        inputs = store(name, weight * _scale(before), GATES[cell])
+        bias = bias - inputs.to_dense() @ _double(before.running_mean)
+    else:
+        inputs = store(name, weight, GATES[cell])
     return Direction(
-        _matrix(trained, name, weight, GATES[cell]),
-        _matrix(trained, f"{own}.weight_hh_l0", recurrent, GATES[cell]),
+        inputs,
+        store(f"{own}.weight_hh_l0", recurrent, GATES[cell]),
         bias.astype(np.float32),
         recurrent_bias.astype(np.float32),
         cell,
@@ -145,13 +161,15 @@ def _direction(
     )
 
 
-def _projection(trained: TrainedModel, projection: Projection) -> Linear:
+def _projection(store: Store, projection: Projection) -> Linear:
     scale, shift = _scale_and_shift(projection.norm)
     weight = _double(projection.linear.weight) * scale[:, None]
-    return Linear(_matrix(trained, "projection.linear.weight", weight), shift.astype(np.float32))
+    return Linear(store("projection.linear.weight", weight), shift.astype(np.float32))
 
 
-def _matrix(trained: TrainedModel, name: str, weight: Array, gates: int = 1) -> BlockSparseMatrix:
+def _matrix(
+    trained: TrainedModel, weights: str, name: str, weight: Array, gates: int = 1
+) -> BlockSparseMatrix:
     """In blocks if the weight of that name was pruned in blocks, and it takes less room so.
 
     Gates pruned separately have grids of their own; where a gate's height is no multiple of the
@@ -160,17 +178,22 @@ def _matrix(trained: TrainedModel, name: str, weight: Array, gates: int = 1) -> 
     sparsity, single = trained.sparsity, weight.astype(np.float32)
     whole = BlockSparseMatrix.whole(single)
     if name not in sparsity.pruned or sparsity.block is None:
-        return whole
+        return whole.stored_as(weights)
     tilings = [
         BlockSparseMatrix.from_dense(single, sparsity.block, groups=groups)
         for groups in sorted({1, gates})
     ]
     best = min(tilings, key=lambda tiling: tiling.weight_bytes)
-    return best if best.weight_bytes + best.index_bytes < single.nbytes else whole
+    smaller = best.weight_bytes + best.index_bytes < single.nbytes
+    return (best if smaller else whole).stored_as(weights)
+
+
+def _scale(norm: SequenceNorm) -> Array:
+    return _double(norm.weight) / np.sqrt(_double(norm.running_variance) + EPSILON)
 
 
 def _scale_and_shift(norm: SequenceNorm) -> tuple[Array, Array]:
-    scale = _double(norm.weight) / np.sqrt(_double(norm.running_variance) + EPSILON)
+    scale = _scale(norm)
     return scale, _double(norm.bias) - _double(norm.running_mean) * scale
 
 

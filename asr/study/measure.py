@@ -9,7 +9,7 @@ from typing import Any
 
 from asr.checkpoint import TrainedModel, load_trained
 from asr.inference.block_sparse_matrix import BlockSparseMatrix
-from asr.inference.export import WEIGHTS, rounded
+from asr.inference.export import WEIGHTS
 from asr.inference.folding import folded
 from asr.inference.model import Model
 from asr.inference.model_file import model_bytes
@@ -33,9 +33,7 @@ def measure_run(run: Path) -> Weights:
     """
     trained = load_trained(run)
     status = read_status(run)
-    exports = {
-        kind: rounded(folded(trained, provenance(run, trained, kind)), kind) for kind in WEIGHTS
-    }
+    exports = {kind: folded(trained, provenance(run, trained, kind), kind) for kind in WEIGHTS}
     files = {kind: file_size(model, len(model_bytes(model))) for kind, model in exports.items()}
     whole = files["fp32"]
     return Weights(

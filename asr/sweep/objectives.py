@@ -6,7 +6,6 @@ from pathlib import Path
 
 from asr.checkpoint import load_trained
 from asr.errors import InputError
-from asr.inference.export import rounded
 from asr.inference.folding import folded
 from asr.inference.model_file import model_bytes
 from asr.inference.source_run import provenance
@@ -43,7 +42,7 @@ def exported_bytes(run: Path) -> int:
             remedy=_NO_MODEL,
         )
     trained = load_trained(run)
-    return len(model_bytes(rounded(folded(trained, provenance(run, trained, "fp32")), "fp32")))
+    return len(model_bytes(folded(trained, provenance(run, trained, "fp32"))))
 
 
 OBJECTIVES: Mapping[str, Callable[[Path], float]] = {

@@ -15,7 +15,7 @@ from asr.errors import InputError
 from asr.evaluation.forward import log_probabilities, waveform_features
 from asr.evaluation.long_audio import transcribe_file
 from asr.features.resample import resample
-from asr.inference.export import export, rounded
+from asr.inference.export import export
 from asr.inference.folding import folded
 from asr.inference.library import available
 from asr.inference.model_file import model_bytes, model_from_bytes, read_model, write_model
@@ -90,7 +90,7 @@ def test_pruned_matrices_are_stored_in_blocks_and_others_whole():
 @pytest.mark.parametrize("weights", ["fp32", "int8"])
 def test_a_matrix_that_directions_share_is_stored_and_counted_once(weights):
     trained = pruned((4, 4), **MODELS["paper"])
-    model = rounded(folded(trained, {}), weights)
+    model = folded(trained, {}, weights)
     data = model_bytes(model)
     again = model_from_bytes(data, "test")
     assert all(first.inputs is second.inputs for first, second in again.layers)
@@ -105,6 +105,24 @@ def test_a_matrix_that_directions_share_is_stored_and_counted_once(weights):
     ]
     biases += [each.bias.size for each in model.convolutions]
     assert numbers == matrices + sum(biases) + model.output.bias.size
+
+
+@pytest.mark.parametrize("weights", ["fp16", "int8"])
+def test_rounding_changes_nothing_where_a_layer_reads_its_norms_mean(weights):
+    trained = pruned((4, 4))
+    norm = trained.model.recurrent.norms[0]
+    torch.nn.init.normal_(norm.running_mean, mean=3.0)
+    torch.nn.init.normal_(norm.bias)
+    mean = norm.running_mean.double().numpy()
+
+    def projected(way, x):
+        return way.inputs.to_dense().astype(np.float64) @ x + way.input_bias
+
+    exact, rounded = (folded(trained, {}, kind).layers[1] for kind in ("fp32", weights))
+    for before, after in zip(exact, rounded, strict=True):
+        np.testing.assert_allclose(projected(after, mean), projected(before, mean), atol=1e-5)
+        elsewhere = projected(after, 0 * mean) - projected(before, 0 * mean)
+        assert abs(elsewhere).max() > 1e-4  # rounding did change the weights
 
 
 def test_gates_pruned_separately_keep_their_tiling():
@@ -128,7 +146,7 @@ def read_description(model):
 
 @pytest.mark.parametrize(("weights", "ratio"), [("fp32", 1.0), ("fp16", 0.55), ("int8", 0.4)])
 def test_the_file_of_any_weights_comes_back_as_it_was(tmp_path, pieces, weights, ratio):
-    model = rounded(folded(pruned((8, 8)), {}), weights)
+    model = folded(pruned((8, 8)), {}, weights)
     path = tmp_path / "model.safetensors"
     size = write_model(path, model)
     assert size == path.stat().st_size

@@ -24,7 +24,7 @@ from asr.files import atomic_write
 from asr.inference.benchmark.__main__ import machine
 from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime, measure, speech_parser
 from asr.inference.benchmark.timing import Rounds
-from asr.inference.export import WEIGHTS, rounded
+from asr.inference.export import WEIGHTS
 from asr.inference.folding import folded
 from asr.inference.recogniser import Recogniser
 from asr.inference.source_run import audio, require_writable
@@ -45,7 +45,7 @@ def contestants(runs: Sequence[str], weights: str, threads: int) -> dict[str, Tr
                 got=f"a second {run.name}",
                 remedy="Name each run once.",
             )
-        model = rounded(folded(load_trained(run), {}), weights)
+        model = folded(load_trained(run), {}, weights)
         found[run.name] = in_runtime(Recogniser(model, threads=threads))
     return found
 

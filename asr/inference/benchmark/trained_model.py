@@ -35,7 +35,7 @@ from asr.files import atomic_write
 from asr.inference.benchmark.__main__ import machine
 from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime, measure, speech_parser
 from asr.inference.benchmark.timing import Rounds
-from asr.inference.export import WEIGHTS, rounded
+from asr.inference.export import WEIGHTS
 from asr.inference.folding import folded
 from asr.inference.onnx_export import run_batch
 from asr.inference.onnx_graph import onnx_model
@@ -68,7 +68,7 @@ def contestants(dense: TrainedModel, sparse: TrainedModel, threads: int) -> dict
     kinds = ("dense", dense, ("fp32", "fp16")), ("sparse", sparse, WEIGHTS)
     for what, trained, stored in kinds:
         for weights in stored:
-            recogniser = Recogniser(rounded(folded(trained, {}), weights), threads=threads)
+            recogniser = Recogniser(folded(trained, {}, weights), threads=threads)
             found[f"ours {what} {weights}"] = in_runtime(recogniser)
     return found
 

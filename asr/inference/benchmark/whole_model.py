@@ -27,7 +27,6 @@ from asr.errors import report_input_errors
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
 from asr.inference.benchmark.masks import prune_at_random
 from asr.inference.benchmark.timing import interleaved
-from asr.inference.export import rounded
 from asr.inference.folding import folded
 from asr.inference.network import Network
 from asr.inference.recogniser import Recogniser
@@ -73,7 +72,7 @@ def measure(
         log_probs, frames = log_probabilities(trained, [waveform_features(trained, samples, RATE)])
         return text_of(trained, decoder.decode_batch(log_probs, frames)[0])
 
-    model = rounded(folded(trained, {}), weights)
+    model = folded(trained, {}, weights)
     recogniser = Recogniser(model)
     features = recogniser.features(samples, RATE)
     network = Network(model, recogniser.engine, 1)
