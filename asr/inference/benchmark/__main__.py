@@ -20,7 +20,7 @@ from asr.arguments import count
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write
 from asr.inference.benchmark.contestants import Contest, best_kernel, states
-from asr.inference.benchmark.masks import random_gru, trained_grus
+from asr.inference.benchmark.masks import at_random, random_gru, trained_grus
 from asr.inference.benchmark.pictures import draw_heat_map
 from asr.inference.benchmark.timing import interleaved
 from asr.inference.layers import Direction
@@ -34,7 +34,7 @@ class Case:
     """One row of the benchmark."""
 
     direction: Direction
-    masks: str  # random, or which trained layer
+    masks: str  # random, or of which trained layer
     batch: int
     frames: int
     threads: int
@@ -137,9 +137,13 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def cases(given: argparse.Namespace) -> list[Case]:
-    """All combinations, trained masks in the place of random ones where a model is named."""
+    """All combinations; where a model is named its layers, each beside one of random masks."""
     if given.model:
-        layers = trained_grus(read_model(given.model))
+        layers = [
+            case
+            for name, direction in trained_grus(read_model(given.model))
+            for case in ((name, direction), (f"{name}, at random", at_random(direction)))
+        ]
     else:
         blocks = list(zip(given.block[::2], given.block[1::2], strict=True))
         layers = [
@@ -179,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     if given.json:
         with atomic_write(given.json) as file:
-            json.dump({"machine": machine(), "rows": rows}, file, indent=1)
+            json.dump({"machine": machine(), "rounds": given.rounds, "rows": rows}, file, indent=1)
         Path(given.json).with_suffix(".md").write_text(markdown(rows), encoding="utf-8")
         draw_heat_map(rows, Path(given.json).with_suffix(".png"))
     show(rows)
@@ -200,7 +204,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=count, nargs="+", default=[1])
     parser.add_argument("--rounds", type=count, default=5)
     parser.add_argument("--bidirectional", action="store_true", help="both directions of a layer")
-    parser.add_argument("--model", help="an exported file whose layers' masks are used instead")
+    parser.add_argument(
+        "--model",
+        help="an exported file: its layers instead, each also with as many blocks at random",
+    )
     parser.add_argument("--json", metavar="FILE", help="also FILE with .md and .png")
     return parser
 

@@ -30,6 +30,17 @@ def random_gru(hidden: int, block: tuple[int, int], sparsity: float, seed: int =
     return Direction(matrix(), matrix(), bias(), bias(), "gru")
 
 
+def at_random(direction: Direction, seed: int = 0) -> Direction:
+    """A layer of the same shapes and biases, with as many blocks in random places."""
+    rng = np.random.default_rng(seed)
+
+    def moved(matrix: BlockSparseMatrix) -> BlockSparseMatrix:
+        kept = len(matrix.columns) / (matrix.block_rows * matrix.block_columns)
+        return random_matrix(rng, matrix.shape, matrix.block, 1 - kept)
+
+    return replace(direction, inputs=moved(direction.inputs), recurrent=moved(direction.recurrent))
+
+
 def prune_at_random(
     trained: TrainedModel, block: tuple[int, int], sparsity: float, seed: int = 0
 ) -> TrainedModel:
