@@ -16,7 +16,9 @@ def draw_heat_map(rows: Sequence[dict[str, Any]], path: str | Path) -> None:
     ratios = np.full((len(down), len(right)), np.nan)
     for row in rows:
         ratios[down.index(_down(row)), right.index(_right(row))] = row["speedup_vs_dense"]
-    figure = Figure(figsize=(2 + 0.9 * len(right), 1.5 + 0.4 * len(down)), layout="constrained")
+    labels = [f"{m}: {h}, batch {b}, {t} threads, {d} dir." for m, h, b, t, d in down]
+    width = 1 + 0.08 * max(map(len, labels)) + 0.9 * len(right)  # inches
+    figure = Figure(figsize=(width, 1.5 + 0.4 * len(down)), layout="constrained")
     axes = figure.subplots()
     largest = max(float(np.nanmax(ratios)), 2.0)
     image = axes.imshow(
@@ -24,10 +26,7 @@ def draw_heat_map(rows: Sequence[dict[str, Any]], path: str | Path) -> None:
     )
     axes.set_aspect("auto")
     axes.set_xticks(range(len(right)), [f"{r}x{c}\n{zeros} %" for r, c, zeros in right])
-    axes.set_yticks(
-        range(len(down)),
-        [f"{m}: {h}, batch {b}, {t} threads, {d} dir." for m, h, b, t, d in down],
-    )
+    axes.set_yticks(range(len(down)), labels)
     for (y, x), ratio in np.ndenumerate(ratios):
         if np.isfinite(ratio):
             colour = "white" if ratio < largest**0.5 else "black"
