@@ -97,13 +97,14 @@ def answer(material: Material) -> str:
 
 def _at_or_below(pairs: Sequence[Pair]) -> str:
     shown = [
-        f" ({units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)})"
+        f"{units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)}"
         for pair in pairs
         if verdict(pair.comparison, 0.0) == "shown"
     ]
+    which = f" ({'; '.join(shown)})" if shown else ""
     return (
         "A sparse model is shown to err at most as much as the dense one beside it in "
-        f"{len(shown)} of {len(pairs)} pairs{''.join(shown)}."
+        f"{len(shown)} of {len(pairs)} pairs{which}."
     )
 
 
