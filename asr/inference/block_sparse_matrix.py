@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from asr.errors import InputError
 
+WEIGHTS = ("fp32", "fp16", "int8")  # what a matrix can be stored as
+
 
 @dataclass(frozen=True)
 class BlockSparseMatrix:
@@ -167,15 +169,28 @@ class BlockSparseMatrix:
         and their scale take more bytes than in fp16.
 
         Raises:
-            InputError: fp16 does not reach as far as the weights do.
+            InputError: fp16 does not reach as far as the weights do; another type than these.
         """
+        if weights not in WEIGHTS:
+            raise InputError(
+                "type of weights",
+                expected=", ".join(WEIGHTS),
+                got=weights,
+                remedy="Choose one of these.",
+            )
         blocks = self.weights()
         scales = None
         too_small = math.prod(self.block) <= _SCALE_BYTES
         if weights == "fp16" or (weights == "int8" and (self.is_whole or too_small)):
             with np.errstate(over="ignore"):  # refused below, by name
                 blocks = blocks.astype(np.float16)
-            self._require(bool(np.isfinite(blocks).all()), "weights below 65,504 for fp16")
+            if not np.isfinite(blocks).all():
+                raise InputError(
+                    f"block-sparse matrix of {self.shape[0]} x {self.shape[1]}",
+                    expected="weights below 65,504 for fp16",
+                    got="larger ones",
+                    remedy="Store it in fp32.",
+                )
         elif weights == "int8":
             largest = np.abs(blocks).max((1, 2), initial=0.0)
             scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)

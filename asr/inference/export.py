@@ -20,6 +20,7 @@ from asr.errors import InputError, report_input_errors
 from asr.evaluation.error_rate import pool, word_counts
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
 from asr.files import atomic_write
+from asr.inference.block_sparse_matrix import WEIGHTS
 from asr.inference.folding import folded
 from asr.inference.model_file import model_bytes, model_from_bytes
 from asr.inference.recogniser import Recogniser
@@ -33,8 +34,6 @@ from asr.inference.source_run import (
     provenance,
     require_writable,
 )
-
-WEIGHTS = ("fp32", "fp16", "int8")
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ counts by how far x is from its mean, not from zero (bias correction: Nagel et a
 arXiv 1906.04721, section 4.2). Zeros stay zeros.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -33,8 +33,10 @@ from asr.model.simple_recurrent import SharedInputLayer, SimpleRecurrentLayer
 Array = NDArray[np.float64]
 
 
-# A matrix by its name in the checkpoint, its values and its gates, as it is stored.
-Store = Callable[..., BlockSparseMatrix]
+class Store(Protocol):
+    """The weight of a name in the checkpoint, changed or not, as it is stored."""
+
+    def __call__(self, name: str, weight: Array, gates: int = 1) -> BlockSparseMatrix: ...
 
 
 def folded(trained: TrainedModel, provenance: Mapping[str, Any], weights: str = "fp32") -> Model:
@@ -105,6 +107,7 @@ def _layers(model: AcousticModel, store: Store) -> list[tuple[Direction, ...]]:
     layers = []
     for index, layer in enumerate(stack.layers):
         norm = stack.norms[index - 1] if index and stack.norms else None
+        assert norm is None or isinstance(norm, SequenceNorm)
         ways = [
             _direction(store, index, layer, reverse, norm)
             for reverse in (False, True)
@@ -119,7 +122,7 @@ def _direction(
     index: int,
     layer: nn.Module,
     reverse: bool,
-    before: nn.Module | None,
+    before: SequenceNorm | None,
 ) -> Direction:
     side = "right_to_left" if reverse else "left_to_right"
     own = f"recurrent.layers.{index}.{side}"
@@ -145,7 +148,7 @@ def _direction(
         recurrent_bias = np.zeros(len(bias))
     else:
         raise _unknown("recurrent layer", type(layer).__name__, "GRU, LSTM or RNN")
-    if isinstance(before, SequenceNorm):
+    if before is not None:
         bias = bias + weight @ _double(before.bias)
         inputs = store(name, weight * _scale(before), GATES[cell])
         bias = bias - inputs.to_dense() @ _double(before.running_mean)

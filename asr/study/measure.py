@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.checkpoint import TrainedModel, load_trained
-from asr.inference.block_sparse_matrix import BlockSparseMatrix
-from asr.inference.export import WEIGHTS
+from asr.inference.block_sparse_matrix import WEIGHTS, BlockSparseMatrix
 from asr.inference.folding import folded
 from asr.inference.model import Model
 from asr.inference.model_file import model_bytes

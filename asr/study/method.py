@@ -133,6 +133,8 @@ def _by_chance(material: Material) -> str:
     if len(runs) != 2 or not (shared := runs[0].keys() & runs[1].keys()):
         return ""
     pair = settings((one[seed] for one in runs for seed in sorted(shared)), "test")
+    if len(pair) != 2:  # one setting, kept for both experiments
+        return ""
     gap = compare_settings(*pair).relative
     return (
         f"\n{name(pair[0])} of the same seed in both precisions differs from itself by "

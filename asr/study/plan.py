@@ -57,7 +57,7 @@ class Grid:
 
     @property
     def usual_at_width(self) -> list[Setting]:
-        """The usual ones of these, by sparsity."""
+        """The usual sparse models at equal width, by sparsity."""
         equal = self.equal_width
         return [one for one in self.usual if one in equal]
 
@@ -67,7 +67,7 @@ class Grid:
         return [one for one in self.equal_width if one.is_at(SPARSITY)]
 
     def ninety(self, block: str = BLOCK) -> Setting | None:
-        """The standard one of these in blocks of a size, if it is there yet.
+        """The standard model of equal width and 90 % zeros in blocks of a size, if it is there yet.
 
         Raises:
             InputError: several could be it.

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from asr.errors import InputError
 from asr.inference.benchmark import whole_model
 from asr.inference.benchmark.__main__ import main
 from asr.inference.benchmark.contestants import in_int8
+from asr.inference.benchmark.masks import at_random, random_gru
 from asr.inference.benchmark.timing import Rounds, interleaved
+from asr.inference.block_sparse_matrix import BlockSparseMatrix
 from asr.inference.folding import folded
 from asr.inference.library import available
 from asr.inference.model_file import write_model
@@ -63,6 +66,27 @@ def test_a_contestant_waits_for_threads_that_another_left_busy():
     contestants = {"leaves a thread": leaves_a_thread, "next": next_one}
     interleaved(contestants, rounds=1, processor_time=False)
     assert disturbed == [True, True, False, False]  # two to see how long it takes, one to warm up
+
+
+@pytest.mark.parametrize(("block", "groups"), [((8, 8), 1), ((5, 7), 3)])
+def test_blocks_at_random_are_the_same_blocks_elsewhere(block, groups):
+    direction = random_gru(24, (8, 8), 0.7, seed=5)
+    trained = replace(
+        direction,
+        inputs=BlockSparseMatrix.from_dense(direction.inputs.to_dense(), block, groups=groups),
+        recurrent=BlockSparseMatrix.from_dense(np.zeros((72, 24)), block, groups=groups),
+    )
+    moved, again = at_random(trained), at_random(trained, seed=1)
+    for one in (moved, again):
+        assert one.inputs.groups == groups
+        assert one.inputs.block == block
+        assert one.inputs.shape == trained.inputs.shape
+        assert not one.recurrent.nonzero
+        assert (one.inputs.to_dense() != trained.inputs.to_dense()).any()
+        if block == (8, 8):  # which divides the matrix
+            weights = [np.sort(matrix.to_dense(), None) for matrix in (one.inputs, trained.inputs)]
+            np.testing.assert_array_equal(*weights)
+    assert (moved.inputs.to_dense() != again.inputs.to_dense()).any()
 
 
 def test_masks_of_a_trained_model_both_ways(tmp_path):

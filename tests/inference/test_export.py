@@ -108,11 +108,13 @@ def test_a_matrix_that_directions_share_is_stored_and_counted_once(weights):
 
 
 @pytest.mark.parametrize("weights", ["fp16", "int8"])
-def test_rounding_changes_nothing_where_a_layer_reads_its_norms_mean(weights):
-    trained = pruned((4, 4))
+@pytest.mark.parametrize("name", ["small", "concatenate", "lstm", "rnn", "one_way"])
+def test_rounding_changes_nothing_where_a_layer_reads_its_norms_mean(name, weights):
+    trained = pruned((4, 4), **MODELS[name])
     norm = trained.model.recurrent.norms[0]
-    torch.nn.init.normal_(norm.running_mean, mean=3.0)
-    torch.nn.init.normal_(norm.bias)
+    generator = torch.Generator().manual_seed(3)
+    torch.nn.init.normal_(norm.running_mean, mean=3.0, generator=generator)
+    torch.nn.init.normal_(norm.bias, generator=generator)
     mean = norm.running_mean.double().numpy()
 
     def projected(way, x):
@@ -120,7 +122,7 @@ def test_rounding_changes_nothing_where_a_layer_reads_its_norms_mean(weights):
 
     exact, rounded = (folded(trained, {}, kind).layers[1] for kind in ("fp32", weights))
     for before, after in zip(exact, rounded, strict=True):
-        np.testing.assert_allclose(projected(after, mean), projected(before, mean), atol=1e-5)
+        np.testing.assert_allclose(projected(after, mean), projected(before, mean), atol=2e-5)
         elsewhere = projected(after, 0 * mean) - projected(before, 0 * mean)
         assert abs(elsewhere).max() > 1e-4  # rounding did change the weights
 

@@ -196,8 +196,11 @@ def test_sizes_promised_for_ninety_percent():
 
 
 def test_fp16_refuses_what_it_cannot_hold():
-    with pytest.raises(InputError, match="fp16"):
-        BlockSparseMatrix.from_dense(np.full((8, 8), 1e6, np.float32), (4, 4)).stored_as("fp16")
+    matrix = BlockSparseMatrix.from_dense(np.full((8, 8), 1e6, np.float32), (4, 4))
+    with pytest.raises(InputError, match=r"65,504 for fp16.* Store it in fp32"):
+        matrix.stored_as("fp16")
+    with pytest.raises(InputError, match=r"fp32, fp16, int8.* got fp8"):
+        matrix.stored_as("fp8")
 
 
 @pytest.mark.parametrize("block", [(1, 1), (2, 2), (4, 1), (1, 5), (4, 4)])

@@ -132,7 +132,7 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
     write_kept(grid, "dense127", damaged(40), hidden=127)
     write_kept(grid, "sparse80many", damaged(2), zeros=0.8, hidden=254, baseline_key="dense254")
     write_kept(grid, "dense254", damaged(40), hidden=254)
-    better = "(254 units, 80 % zeros beside 127 units, dense)"
+    better = "254 units, 80 % zeros beside 127 units, dense"
     assert better in larger.section(material(grid)).text.splitlines()[0]
     for added in ("dense127-1", "sparse80many-1", "dense254-1"):
         shutil.rmtree(grid / added)
@@ -201,13 +201,16 @@ def test_methods_beside_each_other_only_where_they_are_equally_sparse(tmp_path):
 
 
 def test_one_method_in_two_precisions_shows_what_chance_does(grid):
-    for experiment, count in (("study_lasso", 12), ("study_method", 10)):
-        own = {**CHEAP, "experiment": experiment, "baseline_key": f"d{experiment}"}
-        write_kept(grid, f"d{experiment}", damaged(4), **own)
-        write_kept(grid, f"g{experiment}", damaged(count), zeros=0.9, **own)
+    own = {
+        experiment: {**CHEAP, "experiment": experiment, "baseline_key": f"d{experiment}"}
+        for experiment in ("study_method", "study_lasso")
+    }
+    for (experiment, options), count in zip(own.items(), (10, 12), strict=True):
+        write_kept(grid, f"d{experiment}", damaged(4), **options)
+        write_kept(grid, f"g{experiment}", damaged(count), zeros=0.9, **options)
     said = "gradual, score l2 of the same seed in both precisions differs from itself by +20.0 % ("
     assert said in method.section(material(grid)).text
-    write_kept(grid, "gstudy_method", damaged(20), seed=2, zeros=0.9, **own)
+    write_kept(grid, "gstudy_method", damaged(20), seed=2, zeros=0.9, **own["study_method"])
     assert said in method.section(material(grid)).text  # still of seed 1 alone
 
 

@@ -34,7 +34,7 @@ class Case:
     """One row of the benchmark."""
 
     direction: Direction
-    masks: str  # random, or of which trained layer
+    masks: str  # random, a trained layer's, or its blocks at random
     batch: int
     frames: int
     threads: int
@@ -139,11 +139,9 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
 def cases(given: argparse.Namespace) -> list[Case]:
     """All combinations; where a model is named its layers, each beside one of random masks."""
     if given.model:
-        layers = [
-            case
-            for name, direction in trained_grus(read_model(given.model))
-            for case in ((name, direction), (f"{name}, at random", at_random(direction)))
-        ]
+        layers = []
+        for seed, (name, direction) in enumerate(trained_grus(read_model(given.model))):
+            layers += [(name, direction), (f"{name}, at random", at_random(direction, seed))]
     else:
         blocks = list(zip(given.block[::2], given.block[1::2], strict=True))
         layers = [
@@ -206,7 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bidirectional", action="store_true", help="both directions of a layer")
     parser.add_argument(
         "--model",
-        help="an exported file: its layers instead, each also with as many blocks at random",
+        help="a file exported in fp32: its layers instead, each also with its blocks at random",
     )
     parser.add_argument("--json", metavar="FILE", help="also FILE with .md and .png")
     return parser

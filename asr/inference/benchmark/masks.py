@@ -31,12 +31,20 @@ def random_gru(hidden: int, block: tuple[int, int], sparsity: float, seed: int =
 
 
 def at_random(direction: Direction, seed: int = 0) -> Direction:
-    """A layer of the same shapes and biases, with as many blocks in random places."""
+    """The same layer, its blocks moved to random places.
+
+    Where blocks do not divide the matrix, what comes to lie beyond its edge is cut off.
+    """
     rng = np.random.default_rng(seed)
 
     def moved(matrix: BlockSparseMatrix) -> BlockSparseMatrix:
-        kept = len(matrix.columns) / (matrix.block_rows * matrix.block_columns)
-        return random_matrix(rng, matrix.shape, matrix.block, 1 - kept)
+        down, across = matrix.block_rows, matrix.block_columns
+        places = np.sort(rng.choice(down * across, len(matrix.columns), replace=False))
+        counts = np.bincount(places // across, minlength=down)
+        elsewhere = replace(matrix, columns=places % across, counts=counts)
+        return BlockSparseMatrix.from_dense(
+            elsewhere.to_dense(), matrix.block, groups=matrix.groups
+        )
 
     return replace(direction, inputs=moved(direction.inputs), recurrent=moved(direction.recurrent))
 

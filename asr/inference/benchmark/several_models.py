@@ -24,7 +24,7 @@ from asr.files import atomic_write
 from asr.inference.benchmark.__main__ import machine
 from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime, measure, speech_parser
 from asr.inference.benchmark.timing import Rounds
-from asr.inference.export import WEIGHTS
+from asr.inference.block_sparse_matrix import WEIGHTS
 from asr.inference.folding import folded
 from asr.inference.recogniser import Recogniser
 from asr.inference.source_run import audio, require_writable
