@@ -8,6 +8,7 @@ from asr.study import (
     choice,
     equal_width,
     gain,
+    language_model,
     larger,
     method,
     payers,
@@ -16,7 +17,7 @@ from asr.study import (
 from asr.study.section import Material, Section
 
 _QUESTIONS: dict[str, tuple[Callable[[Material], str], ...]] = {
-    "Dense against block-sparse at equal width": (equal_width.answer,),
+    "Dense against block-sparse at equal width": (equal_width.answer, language_model.answer),
     "The size of blocks at equal sparsity": (block_size.answer,),
     "The method at equal sparsity": (method.answer,),
     "A large sparse model against a small dense one": (larger.answer,),

@@ -71,10 +71,16 @@ def _sentence(rows: list[Compared]) -> str:
     gap = compare_settings(small, large).relative
     rates = [one.cer for one, _ in found]
     head = "the larger the block, the higher the CER: " if rates == sorted(rates) else ""
+    steps = [
+        (compare_settings(one, other).relative, f"from {_name(one)} to {_name(other)}")
+        for (one, _), (other, _) in pairwise(found)
+    ]
+    step, which = max(steps, key=lambda one: one[0].estimate)
     return (
         f"At 90 % zeros {head}to dense {signed(of_small.relative)} with {_name(small)}, "
         f"{signed(of_large.relative)} with {_name(large)}, which is {signed(gap)} to "
-        f"{_name(small)}; at least {seeds_of(small, large)} each."
+        f"{_name(small)}; the largest step is {which}, {signed(step)}; at least "
+        f"{seeds_of(small, large)} each."
     )
 
 

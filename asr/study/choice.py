@@ -56,7 +56,7 @@ class _Timed:
 
     run: str
     setting: Setting
-    seconds: float  # for a second of audio
+    seconds: float  # for a second of audio, by its ratio to the reference in each round
 
     @property
     def name(self) -> str:
@@ -106,7 +106,9 @@ def section(material: Material) -> Section:
     head = ["model", "weights not zero", "CER %", "real-time factor"]
     return Section(
         f"{_better_than_dense(timed, rounds)} {_beaten(timed, rounds)}\n\n"
-        f"On {measured.how}. {of_rounds(rounds)}"
+        f"On {measured.how}. {of_rounds(rounds)} A real-time factor is that of {reference.name} "
+        "divided by the ratio to it; of one model's rounds the slowest took up to "
+        f"{_unrest(rounds)} times as long as the fastest."
         f"{_untimed(found, timed)}\n\n"
         + table(
             [*head, f"times as fast as {reference.name}"],
@@ -140,16 +142,14 @@ def _timed(found: Grid, measured: _Measured) -> list[_Timed]:
         InputError: a run is of no such setting, two are of one, or none is the reference's.
     """
     rounds = measured.rounds
-    timed = [
-        _Timed(run.folder.name, one, rounds.median(run.folder.name) / measured.audio_seconds)
+    runs = [
+        (run.folder.name, one)
         for one in _candidates(found)
         for run in one.runs
         if run.folder.name in rounds.seconds
     ]
-    settings = [one.setting for one in timed]
-    if found.reference not in settings or not (
-        len(set(settings)) == len(timed) == len(rounds.seconds)
-    ):
+    settings = {one: run for run, one in runs}
+    if found.reference not in settings or not len(settings) == len(runs) == len(rounds.seconds):
         raise InputError(
             MEASURED,
             expected=f"a run of {found.reference.system.name}, and at most one of other settings",
@@ -157,6 +157,9 @@ def _timed(found: Grid, measured: _Measured) -> list[_Timed]:
             remedy="Measure again, of these runs: "
             + " ".join(one.runs[0].folder.name for one in _candidates(found)),
         )
+    reference = settings[found.reference]
+    whole = rounds.median(reference) / measured.audio_seconds
+    timed = [_Timed(run, one, whole / rounds.ratio(reference, run)) for run, one in runs]
     return sorted(timed, key=lambda one: one.seconds)
 
 
@@ -220,6 +223,11 @@ def _neighbours(timed: Sequence[_Timed], rounds: Rounds) -> str:
         "Each sparse model beside the dense ones next to it in time, the faster and the slower",
         table(head, rows),
     )
+
+
+def _unrest(rounds: Rounds) -> str:
+    """How far the rounds of one model lay apart, which ratios within a round forget."""
+    return f"{max(float(each.max() / each.min()) for each in rounds.seconds.values()):.1f}"
 
 
 def _row(one: _Timed, reference: _Timed, rounds: Rounds) -> list[str]:

@@ -57,8 +57,9 @@ def answer(material: Material) -> str:
     verdicts = [verdict(gap, MARGIN) for _, gap in found]
     return (
         f"With zeros the dense model's CER of {100 * rows[0].setting.cer:.1f} % becomes {rates}. "
-        f"Within {100 * MARGIN:g} % of it: shown for {verdicts.count('shown')}, refuted for "
-        f"{verdicts.count('refuted')} of {len(found)}."
+        f"Within {100 * MARGIN:g} % of it: shown for {verdicts.count('shown')} of {len(found)}, "
+        f"refuted for {verdicts.count('refuted')}. All have the dense one's settings and number "
+        "of epochs."
     )
 
 

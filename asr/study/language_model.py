@@ -34,8 +34,8 @@ def section(material: Material) -> Section:
     greedy = {one.group_key: one for one in material.settings}
     head = ["model", "WER %", "greedy WER %", "WER to the first, relative", "p"]
     head += ["CER %", "greedy CER %", "CER to the first, relative"]
-    text = (
-        _sentences(found) + "\n" + table(head, [_row(one, found.reference, greedy) for one in rows])
+    text = f"{answer(material)}\n\n{_sentences(found)}\n" + table(
+        head, [_row(one, found.reference, greedy) for one in rows]
     )
     searched = {one.group_key for one in material.searched}
     everything = grid(material.settings, REAL, EXPERIMENT)
@@ -49,6 +49,28 @@ def section(material: Material) -> Section:
     return Section(text)
 
 
+def answer(material: Material) -> str:
+    """What the usual sparse model costs with a language model, beside what it costs without."""
+    pairs = [
+        (found.reference, one)
+        for settings in (material.searched, material.settings)
+        if (found := grid(settings, REAL, EXPERIMENT)) and (one := found.ninety())
+    ]
+    if len(pairs) != 2:
+        return ""
+    costs = [
+        " and ".join(
+            f"{signed(compare_settings(dense, sparse, unit).relative)} of the {rate}"
+            for unit, rate in zip(_UNITS, ("WER", "CER"), strict=True)
+        )
+        for dense, sparse in pairs
+    ]
+    return (
+        f"With a language model {units_and_zeros(pairs[0][1])}, costs {costs[0]}; without, "
+        f"{costs[1]}."
+    )
+
+
 def _models(found: Grid) -> list[Setting]:
     """Beside the reference, those in other blocks last."""
     return [*found.others, *(one for one in found.standard if one not in found.others)]
@@ -59,6 +81,9 @@ def _sentences(found: Grid) -> str:
     said = []
     for one in found.usual:
         pairs = [(found.reference, "")]
+        parent = found.parent(one)
+        if parent is not None and parent is not found.reference:
+            pairs.append((parent, "its dense parent, "))
         pairs += [(other, "as many weights, ") for other in found.as_large(one)]
         for other, kind in pairs:
             words, characters = (

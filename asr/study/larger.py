@@ -92,20 +92,45 @@ def answer(material: Material) -> str:
         if gaps:
             ends = between([100 * gap.estimate for gap in gaps], "{:+.1f}")
             said.append(f"{kind} {signed(gaps[0]) if len(gaps) == 1 else f'{ends} %'}")
-    return f"CER of sparse models to that of dense ones: {'; '.join(said)}. {_at_or_below(pairs)}"
+    return (
+        f"CER of a sparse model, by what the dense one beside it is: {'; '.join(said)}. "
+        f"{_at_or_below(pairs)}{_searched(material)}{_widened(pairs)}"
+    )
+
+
+def _searched(material: Material) -> str:
+    """The same of models that were searched with a language model."""
+    pairs = _pairs(grid(material.searched, REAL, EXPERIMENT))
+    return f" With a language model: in {_shown(pairs)}." if pairs else ""
+
+
+def _widened(pairs: Sequence[Pair]) -> str:
+    """Whether pruning a wider network wins back what zeros cost."""
+    wider = [pair for pair in pairs if pair.kind in NARROWER.values()]
+    if not wider:
+        return ""
+    won = [pair for pair in wider if verdict(pair.comparison, 0.0) == "shown"]
+    return (
+        " So pruning a network 1.5 to 2 times as wide as a dense one is shown to win its CER back "
+        f"in {len(won)} of {len(wider)} pairs."
+    )
 
 
 def _at_or_below(pairs: Sequence[Pair]) -> str:
+    return (
+        "A sparse model is shown to err at most as much as the dense one beside it in "
+        f"{_shown(pairs)}."
+    )
+
+
+def _shown(pairs: Sequence[Pair]) -> str:
     shown = [
         f"{units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)}"
         for pair in pairs
         if verdict(pair.comparison, 0.0) == "shown"
     ]
     which = f" ({'; '.join(shown)})" if shown else ""
-    return (
-        "A sparse model is shown to err at most as much as the dense one beside it in "
-        f"{len(shown)} of {len(pairs)} pairs{which}."
-    )
+    return f"{len(shown)} of {len(pairs)} pairs{which}"
 
 
 def _pairs(found: Grid | None) -> list[Pair]:

@@ -74,29 +74,42 @@ def answer(material: Material) -> str:
     ]
     if not said:
         return ""
-    return f"CER at 90 % to that of {_NAMES['gradual_block']} pruning: {'; '.join(said)}."
+    return (
+        f"CER at 90 % to that of {_NAMES['gradual_block']} pruning: {'; '.join(said)}."
+        f"{_in_other_blocks(material)}{_chance(material)}"
+    )
 
 
 def _standing(found: Grid) -> str:
-    """Methods to the usual one, by whether they are told apart from it; those of other blocks too
-    where they are no gradual ones, whose blocks are a question of their own.
-    """
+    """Methods to the usual one in the same blocks, by whether they are told apart from it."""
     near = _apart(found)[0]
     rows = [
         one
         for one in _rows(found, near)
-        if one.comparison and not one.setting.dense and not is_standard(one.setting)
+        if one.comparison and one.setting.block == BLOCK and not is_standard(one.setting)
     ]
     sides: dict[str, list[str]] = {"lower": [], "not told apart": [], "higher": []}
     for one in sorted(rows, key=lambda one: one.setting.cer):
         assert one.comparison is not None
         gap = one.comparison.relative
         side = "not told apart" if one.p >= ALPHA else "higher" if gap.estimate > 0 else "lower"
-        block = "" if one.setting.block == BLOCK else f" in {one.setting.block}"
-        sides[side].append(f"{name(one.setting)}{block} {signed(gap)}")
+        sides[side].append(f"{name(one.setting)} {signed(gap)}")
     told = [f"{side}: {' / '.join(ones)}" for side, ones in sides.items() if ones]
     least = seeds_of(*(one.setting for one in rows)) if rows else ""
     return f"{', '.join(told)} (at least {least} each)" if told else ""
+
+
+def _in_other_blocks(material: Material) -> str:
+    """Methods to gradual pruning in blocks that are not the usual ones, each in its own."""
+    found = grid(material.settings, CHEAP, METHODS)
+    said = [
+        f" In {one.block} on synthetic speech {name(one)} "
+        f"{signed(compare_settings(usual, one).relative)} (at least {seeds_of(usual, one)} each)."
+        for one in (found.at_ninety if found else [])
+        if found and one.block != BLOCK and not is_standard(one)
+        if (usual := found.ninety(one.block or BLOCK))
+    ]
+    return "".join(said)
 
 
 def _apart(found: Grid) -> tuple[list[Setting], list[Setting]]:
@@ -122,18 +135,21 @@ def _lasso(material: Material) -> str:
     return text + _elsewhere(missed)
 
 
-def _by_chance(material: Material) -> str:
-    """One method and seed in two precisions: what rounding alone makes of a training."""
-    both = [
-        one
-        for experiment in (METHODS, LASSO)
-        if (found := grid(material.settings, CHEAP, experiment)) and (one := found.ninety())
-    ]
-    runs = [{run.config["seed"]: run for run in one.runs} for one in both]
-    if len(runs) != 2 or not (shared := runs[0].keys() & runs[1].keys()):
+def _chance(material: Material) -> str:
+    """How far one method and seed lies from itself in another precision."""
+    pair = _in_both_precisions(material)
+    if pair is None:
         return ""
-    pair = settings((one[seed] for one in runs for seed in sorted(shared)), "test")
-    if len(pair) != 2:  # one setting, kept for both experiments
+    gap = compare_settings(*pair).relative
+    return (
+        f" {name(pair[0])} of one seed differs from itself in the other precision by "
+        f"{signed(gap)}: so much is chance between two single trainings."
+    )
+
+
+def _by_chance(material: Material) -> str:
+    pair = _in_both_precisions(material)
+    if pair is None:
         return ""
     gap = compare_settings(*pair).relative
     return (
@@ -142,6 +158,22 @@ def _by_chance(material: Material) -> str:
         "other speech, not of other trainings: of a difference no larger between two single "
         "trainings the method need not be the cause.\n"
     )
+
+
+def _in_both_precisions(material: Material) -> tuple[Setting, Setting] | None:
+    """One method and the same seeds in two precisions: what rounding alone makes of a training."""
+    both = [
+        one
+        for experiment in (METHODS, LASSO)
+        if (found := grid(material.settings, CHEAP, experiment)) and (one := found.ninety())
+    ]
+    runs = [{run.config["seed"]: run for run in one.runs} for one in both]
+    if len(runs) != 2 or not (shared := runs[0].keys() & runs[1].keys()):
+        return None
+    pair = settings((one[seed] for one in runs for seed in sorted(shared)), "test")
+    if len(pair) != 2:  # one setting, kept for both experiments
+        return None
+    return pair[0], pair[1]
 
 
 def _again(where: str, found: Grid | None, material: Material) -> str:

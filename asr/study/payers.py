@@ -72,7 +72,7 @@ def section(material: Material) -> Section:
     head = ["by", "group", "utterances", "length", "dense %", "sparse %", "difference, points"]
     head += ["relative, %", "less the rest's, points", "p", "less the rest's, relative, %", "p"]
     return Section(
-        f"{''.join(_who(groups))}\n{_little_to_lose(groups)}"
+        f"{''.join(_who(groups))}\n{_little_to_lose(groups)}\n\n"
         "Each group is compared with the rest of the split, once by the points that zeros add and "
         "once by what they add in percent of the dense model's errors; p by Holm over all groups "
         f"and both scales. Groups of fewer than {FEW} utterances have no interval and no test.\n\n"
@@ -95,7 +95,7 @@ def answer(material: Material) -> str:
             nobody.append(by)
     if nobody:
         said.append(f"No group by {' or by '.join(nobody)} is told apart from the rest.")
-    return " ".join([*said, _little_to_lose(groups).strip()]).strip()
+    return " ".join([*said, _little_to_lose(groups)]).strip()
 
 
 def _of(material: Material) -> Sequence[_Group]:
@@ -160,14 +160,28 @@ def _said(scale: str, gap: Interval) -> str:
 
 
 def _little_to_lose(groups: Sequence[_Group]) -> str:
+    """Where there was no room to err more, and what became of the words that were right."""
     full = [
         f"{one.part.name} ({100 * one.part.rate_a:.0f} %)"
         for one in groups
         if one.already_wrong and one.part.name not in _NO_GROUPS
     ]
-    if not full:
-        return ""
-    return f"Little was left to lose where the dense model errs already: {'; '.join(full)}.\n\n"
+    lost = [
+        f"{100 * (one.part.rate_b - one.part.rate_a) / right:.0f} % of "
+        f"{right * one.part.length:.0f} ({one.part.name})"
+        for one in groups
+        if one.kind == _WORDS
+        and one.part.name not in _NO_GROUPS
+        and (right := 1 - one.part.rate_a) * one.part.length >= 1
+    ]
+    said = []
+    if full:
+        said.append(
+            f"Little was left to lose where the dense model errs already: {'; '.join(full)}."
+        )
+    if lost:
+        said.append(f"Of the words that the dense model gets right, zeros cost {', '.join(lost)}.")
+    return " ".join(said)
 
 
 def _interval(one: _Group) -> Interval:

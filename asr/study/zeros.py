@@ -112,7 +112,10 @@ def answer(material: Material) -> str:
     said = "; ".join(
         f"{place} ({' / '.join(dict.fromkeys(methods))})" for place, methods in places.items()
     )
-    told = f"Methods that choose where zeros go have the highest share of them in {said}."
+    told = (
+        f"Methods that choose where zeros go have the highest share of them in {said} (at least "
+        f"{seeds_of(*(one.setting for one in found if one.free))} each, without intervals)."
+    )
     real = [one for one in found if one.setting.corpus == REAL]
     if real and not any(one.free for one in real):
         told += " That is on synthetic speech: on real speech all gates were given the same share."
