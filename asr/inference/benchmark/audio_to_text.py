@@ -50,7 +50,7 @@ def speech_parser(program: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument("--manifest", required=True, metavar="FILE", help="speech to transcribe")
     parser.add_argument("--utterances", type=count, default=64, help="the manifest's first ones")
-    parser.add_argument("--json", metavar="FILE", help="write the seconds of every round")
+    parser.add_argument("--json", metavar="FILE", help="write what was measured")
     return parser
 
 
