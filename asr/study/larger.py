@@ -1,12 +1,12 @@
 """Question 4: a large sparse model against a small dense one, and against its own dense parent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import Comparison, holm
 from asr.study import figures
-from asr.study.plan import BLOCK, EXPERIMENT, REAL, Grid, grid
+from asr.study.plan import BLOCK, EXPERIMENT, REAL, SPARSITY, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -25,6 +25,7 @@ from asr.study.section import (
 from asr.study.setting import Setting
 
 NARROWER = {1.5: "two thirds as wide", 2.0: "half as wide"}  # by how much wider the sparse one is
+_TIMES = {name: f"{times:g}" for times, name in NARROWER.items()}
 _PICTURE = "larger.png"
 _AS_MANY, _PARENT = "as many weights", "its dense parent"
 _SPARSE_ONE = {  # what a sparse model is, by what the dense one beside it is
@@ -112,8 +113,24 @@ def _widened(pairs: Sequence[Pair]) -> str:
     won = [pair for pair in wider if verdict(pair.comparison, 0.0) == "shown"]
     return (
         " So pruning a network 1.5 to 2 times as wide as a dense one is shown to win its CER back "
-        f"in {len(won)} of {len(wider)} pairs."
+        f"in {len(won)} of {len(wider)} pairs.{''.join(_won_back(pairs))}"
     )
+
+
+def _won_back(pairs: Sequence[Pair]) -> Iterator[str]:
+    """What a dense model loses when it is pruned itself, and when a wider one is pruned for it."""
+    at = [pair for pair in pairs if pair.sparse.is_at(SPARSITY)]
+    for own in (pair for pair in at if pair.kind == _PARENT):
+        wider = [pair for pair in at if pair.dense is own.dense and pair.kind in _TIMES]
+        costs = [
+            f", {signed(pair.comparison.relative)} {_TIMES[pair.kind]} times as wide"
+            for pair in sorted(wider, key=lambda pair: pair.sparse.hidden)
+        ]
+        if costs:
+            yield (
+                f" What {100 * SPARSITY:.0f} % zeros cost beside {units_and_zeros(own.dense)}: "
+                f"{signed(own.comparison.relative)} at its own width{''.join(costs)}."
+            )
 
 
 def _at_or_below(pairs: Sequence[Pair]) -> str:

@@ -142,6 +142,13 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
         "pairs. With a language model: in 2 of 2 pairs (256 units, 80 % zeros beside 128 units, "
         "dense; 256 units, 80 % zeros beside 256 units, dense). So pruning"
     ) in larger.answer(material(grid))
+    write_kept(grid, "small90", damaged(21), zeros=0.9, hidden=128, baseline_key="dense128")
+    assert re.search(
+        r" What 90 % zeros cost beside 128 units, dense: \+50.0 % \([^)]*\) at its own width, "
+        r"\+185.7 % \([^)]*\) 2 times as wide.$",
+        larger.answer(material(grid)),
+    )
+    shutil.rmtree(grid / "small90-1")
     write_kept(grid, "dense127", damaged(40), hidden=127)
     write_kept(grid, "sparse80many", damaged(2), zeros=0.8, hidden=254, baseline_key="dense254")
     write_kept(grid, "dense254", damaged(40), hidden=254)
