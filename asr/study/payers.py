@@ -65,7 +65,7 @@ def section(material: Material) -> Section:
     if not any(one.kind == _WORDS for one in groups):
         note = "No word counts are kept, so rare words are not told apart.\n"
     figure = figures.differences(
-        [one.part.name for one in groups],
+        [f"{one.part.name} ({'WER' if one.kind == _WORDS else 'CER'})" for one in groups],
         [_interval(one) for one in groups],
         "error rate, sparse less dense, points, with 95 % intervals",
     )
