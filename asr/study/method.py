@@ -31,6 +31,10 @@ from asr.study.section import (
 from asr.study.setting import NEAR, Setting, settings
 
 _PICTURE = "method.png"
+_OF_CHANCE = (
+    "Rounding alone made that difference. An interval is of other speech, not of other trainings: "
+    "of a difference no larger between two single trainings the method need not be the cause."
+)
 _NAMES = {
     "weight_pruning": "single weights by a threshold (WP)",
     "block_pruning": "blocks by a threshold (BP)",
@@ -54,7 +58,7 @@ def section(material: Material) -> Section:
     return Section(
         f"{text}\n{picture(_PICTURE, 'CER at 90 % by method, synthetic speech')}\n"
         + _lasso(material)
-        + _by_chance(material)
+        + (f"\n{chance} {_OF_CHANCE}\n" if (chance := _chance(material)) else "")
         + "\n"
         + _again("On real speech", grid(material.settings, REAL, EXPERIMENT), material),
         {_PICTURE: comparison_figure(rows, name)},
@@ -76,8 +80,8 @@ def answer(material: Material) -> str:
         return ""
     return (
         f"CER at 90 % to that of {_NAMES['gradual_block']} pruning: {'; '.join(said)}."
-        f"{_in_other_blocks(material)}{_chance(material)}"
-    )
+        f"{_in_other_blocks(material)} {_chance(material)}"
+    ).strip()
 
 
 def _standing(found: Grid) -> str:
@@ -136,27 +140,14 @@ def _lasso(material: Material) -> str:
 
 
 def _chance(material: Material) -> str:
-    """How far one method and seed lies from itself in another precision."""
+    """How far one method lies from itself in another precision, seed for seed."""
     pair = _in_both_precisions(material)
     if pair is None:
         return ""
-    gap = compare_settings(*pair).relative
+    gap = signed(compare_settings(*pair).relative)
     return (
-        f" {name(pair[0])} of one seed differs from itself in the other precision by "
-        f"{signed(gap)}: so much is chance between two single trainings."
-    )
-
-
-def _by_chance(material: Material) -> str:
-    pair = _in_both_precisions(material)
-    if pair is None:
-        return ""
-    gap = compare_settings(*pair).relative
-    return (
-        f"\n{name(pair[0])} of the same seed in both precisions differs from itself by "
-        f"{signed(gap)}, which rounding alone made of the training. An interval is of "
-        "other speech, not of other trainings: of a difference no larger between two single "
-        "trainings the method need not be the cause.\n"
+        f"{name(pair[0])} of the same seed in both precisions differs from itself by {gap}: so much "
+        "is chance between two single trainings."
     )
 
 
