@@ -146,8 +146,8 @@ def _chance(material: Material) -> str:
         return ""
     gap = signed(compare_settings(*pair).relative)
     return (
-        f"{name(pair[0])} of the same seed in both precisions differs from itself by {gap}: so much "
-        "is chance between two single trainings."
+        f"{name(pair[0])} of the same seed in both precisions differs from itself by {gap}: so "
+        "much is chance between two single trainings."
     )
 
 
