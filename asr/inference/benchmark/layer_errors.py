@@ -48,11 +48,11 @@ def layer_errors(trained: TrainedModel, pieces: Sequence[Piece]) -> list[LayerEr
     Raises:
         InputError: a layer is no GRU.
     """
-    exact = folded(trained, {})
+    stored = {kind: folded(trained, {}, kind) for kind in WEIGHTS}
+    exact = stored["fp32"]
     recogniser = Recogniser(exact)
     network = Network(exact, recogniser.engine, 1)
     inputs = [network.front_end(recogniser.features(*piece)) for piece in pieces]
-    stored = {kind: folded(trained, {}, kind) for kind in WEIGHTS}
     found = []
     for index, layer in enumerate(exact.layers):
         states = [[float64_states(way, x) for x in inputs] for way in layer]
