@@ -71,6 +71,7 @@ class Pruner:
     penalty: Penalty | None = None
     penalty_window: Window | None = None
     step: int = 0  # optimizer steps so far
+    changed: int | None = None  # the last step at which blocks went or came, since the start
     kept: dict[str, Tensor] = field(default_factory=dict)  # part -> blocks (R, C)
 
     def __post_init__(self) -> None:
@@ -200,6 +201,8 @@ class Pruner:
                 new = new if diagonal is None else new & ~diagonal  # which was never masked
                 _forget(optimizer, parameter, part, new)
         self._spread()
+        if any(removed.values()) or any(grown.values()):
+            self.changed = self.step
         return Update(self.step, targets, removed, grown)
 
     def _spread(self) -> None:

@@ -195,7 +195,13 @@ def _cpu_multiplies_bf16() -> bool:
 
 
 class _Average(EMAWeightAveraging):
-    """Keeps the average on the model's device; Lightning sets it up before it moves the model."""
+    """Keeps the average on the model's device; Lightning sets it up before it moves the model.
+
+    It starts again whenever masks change: weights of before them belong to another network, and
+    at a usual decay their share would spoil the average for epochs.
+    """
+
+    _began: int | None = None  # the step of the masks that it is of
 
     def setup(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
@@ -206,13 +212,13 @@ class _Average(EMAWeightAveraging):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *rest: Any
     ) -> None:
-        super().on_train_batch_end(trainer, pl_module, *rest)
         assert isinstance(pl_module, SpeechModule)
         assert self._average_model is not None
-        # The average remembers weights from before they were masked.
-        averaged = dict(self._average_model.named_parameters())
-        prefix = "module.model."
-        pl_module.pruner.apply({n.removeprefix(prefix): weight for n, weight in averaged.items()})
+        pruner = pl_module.pruner
+        if pruner.changed == pruner.step != self._began:  # once, however many batches a step has
+            self._average_model.n_averaged.zero_()  # the next one is copied
+            self._began = pruner.step
+        super().on_train_batch_end(trainer, pl_module, *rest)
 
 
 def _check_least(group: str, least: int, **values: float) -> None:

@@ -108,6 +108,35 @@ def test_masked_weights_are_zero_whenever_anyone_looks(
         assert int(blocks.sum()) == round(0.1 * blocks.numel() - 1e-9)
 
 
+class History(Callback):
+    """The weights after every optimizer step."""
+
+    def __init__(self) -> None:
+        self.weights: dict[int, dict[str, Tensor]] = {}
+
+    def on_train_batch_end(self, _: Any, module: Any, *__: Any) -> None:
+        current = {name: one.detach().clone() for name, one in module.model.named_parameters()}
+        self.weights[module.pruner.step] = current
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_average_holds_nothing_of_before_the_masks(
+    tones: Path, tmp_path: Path, accumulate: int
+) -> None:
+    """By its recurrence, from the step at which the masks last changed."""
+    data, module = pruned_module(tones, accumulate=accumulate)
+    history = History()
+    trainer(tmp_path, history, ema_decay=0.99, accumulate=accumulate).fit(module, datamodule=data)
+    final = module.pruner.changed
+    assert 0 < final < module.total_steps == max(history.weights)
+    state = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    for name, weight in history.weights[final].items():
+        average = weight.clone()
+        for step in range(final + 1, module.total_steps + 1):
+            average += 0.01 * (history.weights[step][name] - average)
+        assert torch.allclose(state[f"model.{name}"], average, atol=1e-6), name
+
+
 def test_what_is_scored_was_chosen_after_pruning_and_says_how_it_was_pruned(
     tones: Path, tmp_path: Path
 ) -> None:
