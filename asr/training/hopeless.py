@@ -37,9 +37,8 @@ class HopelessTrialError(TrainingInterruptedError):
 class StopHopeless(Callback):
     """Reports each epoch's error rate to the study, and stops the run when that says so.
 
-    Epochs before the masks are final report nothing: theirs is the rate of another model. Averages
-    (`training.ema_decay`) hold weights of before the masks for some epochs more and may read 100 %
-    (docs/log.md, 2026-11-24): the pruner's `n_warmup_steps` has to last beyond them.
+    Epochs before the masks are final report nothing: theirs is the rate of another model. The next
+    ones recover from the masks: the pruner's `n_warmup_steps` has to last beyond them.
 
     Args:
         home: the experiment's folder, with the study's journal.
