@@ -53,6 +53,6 @@ def test_experiments_open_with_their_command() -> None:
 
 def test_the_study_s_pages_are_what_its_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    pages = ["docs/study.md", "README.md"]
+    pages = ["docs/study.md", "docs/study_two_layers.md", "README.md"]
     monkeypatch.setattr("sys.argv", ["study", "docs/results/study", "--page", *pages, "--check"])
     study()

@@ -32,7 +32,8 @@ from asr.study import (
 )
 from asr.study.kept import read_kept
 from asr.study.page import regenerate
-from asr.study.section import Material, Section
+from asr.study.plan import DEEP, TWO_LAYERS
+from asr.study.section import FIGURES, Material, Section
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "front": front.section,
@@ -66,8 +67,12 @@ def main() -> None:
     folder = Path(given.folder)
     texts = {Path(name): _read(name) for name in given.page}
     runs = read_kept(folder)
-    material = Material.of(folder, runs)
+    material = Material.of(folder, runs, DEEP)
     sections = {name: _once(make, material) for name, make in SECTIONS.items()}
+    sections |= {
+        f"two-layers-{name}": functools.partial(_renamed, _once(make, material.by(TWO_LAYERS)))
+        for name, make in SECTIONS.items()
+    }
     made: dict[Path, str] = {}
     drawn: dict[str, Figure] = {}
     for page, text in texts.items():
@@ -83,6 +88,15 @@ def main() -> None:
     for page, text in made.items():
         with atomic_write(page) as file:
             file.write(text)
+
+
+def _renamed(make: Callable[[], Section]) -> Section:
+    """Its pictures by names of their own."""
+    section = make()
+    return Section(
+        section.text.replace(FIGURES, f"{FIGURES}two_layers_"),
+        {f"two_layers_{name}": figure for name, figure in section.figures.items()},
+    )
 
 
 def _draw(figure: Figure, file: Path | BytesIO) -> None:

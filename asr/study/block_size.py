@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from asr.statistics.comparison import ALPHA, holm
-from asr.study.plan import EXPERIMENT, REAL, grid, is_standard
+from asr.study.plan import grid, is_standard
 from asr.study.section import (
     Compared,
     Material,
@@ -29,7 +29,11 @@ def section(material: Material) -> Section:
     """A row a block size at 90 %, from single weights to 32x32."""
     rows = _rows(material)
     if not rows:
-        return nothing_yet("second block size", "python train.py -m +experiment=study_block")
+        return nothing_yet(
+            "second block size",
+            f"python train.py +experiment={material.real.name} sparsity=gradual_block "
+            "'sparsity.block=[4,4]'",
+        )
     columns = {"zeros": lambda one: f"{100 * one.sparsity:.1f} %"}
     return Section(
         f"{_sentence(rows)} {_steps([one.setting for one in rows[1:]])}\n\n"
@@ -48,7 +52,7 @@ def answer(material: Material) -> str:
 
 def _rows(material: Material) -> list[Compared]:
     """Dense, then 90 % in blocks of rising size; none before there are two."""
-    found = grid(material.settings, REAL, EXPERIMENT)
+    found = grid(material.settings, material.real)
     sparse = [one for one in found.at_ninety if is_standard(one)] if found else []
     if found is None or len(sparse) < 2:
         return []

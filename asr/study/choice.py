@@ -10,7 +10,7 @@ from asr.statistics.bootstrap import Interval
 from asr.statistics.median import median_interval
 from asr.study import figures
 from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
-from asr.study.plan import BLOCK, EXPERIMENT, REAL, WIDTH, Grid, grid
+from asr.study.plan import BLOCK, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -57,6 +57,7 @@ class _Timed:
     run: str
     setting: Setting
     seconds: float  # for a second of audio, by its ratio to the reference in each round
+    usual_width: bool
 
     @property
     def name(self) -> str:
@@ -71,7 +72,7 @@ class _Timed:
         zeros = f"{100 * self.setting.sparsity:.0f} %"
         if self.kind == _OTHERS:
             zeros = f"{zeros}, {self.setting.block}"
-        return zeros if self.setting.hidden == WIDTH else f"{self.setting.hidden}, {zeros}"
+        return zeros if self.usual_width else f"{self.setting.hidden}, {zeros}"
 
     @property
     def kind(self) -> str:
@@ -83,10 +84,10 @@ class _Timed:
 
 def section(material: Material) -> Section:
     """Error rates over real-time factors, and which models another is shown to beat in both."""
-    path = material.folder / MEASURED
-    found = grid(material.settings, REAL, EXPERIMENT)
+    path = material.measured(MEASURED)
+    found = grid(material.settings, material.real)
     if found is None:
-        return nothing_yet("dense model", "python train.py +experiment=study")
+        return nothing_yet("dense model", f"python train.py +experiment={material.real.name}")
     if not path.is_file():
         return not_measured(
             "model's time", f"python -m {_PROGRAM} RUN... --manifest MANIFEST --json {path}"
@@ -122,8 +123,8 @@ def section(material: Material) -> Section:
 
 def answer(material: Material) -> str:
     """Whether a sparse model beats a dense one of any width."""
-    path = material.folder / MEASURED
-    found = grid(material.settings, REAL, EXPERIMENT)
+    path = material.measured(MEASURED)
+    found = grid(material.settings, material.real)
     if found is None or not path.is_file():
         return ""
     measured = read_measured(path, _PROGRAM, _Measured.of)
@@ -159,7 +160,15 @@ def _timed(found: Grid, measured: _Measured) -> list[_Timed]:
         )
     reference = settings[found.reference]
     whole = rounds.median(reference) / measured.audio_seconds
-    timed = [_Timed(run, one, whole / rounds.ratio(reference, run)) for run, one in runs]
+    timed = [
+        _Timed(
+            run,
+            one,
+            whole / rounds.ratio(reference, run),
+            usual_width=one.hidden == found.reference.hidden,
+        )
+        for run, one in runs
+    ]
     return sorted(timed, key=lambda one: one.seconds)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from asr.study.kept import validations
-from asr.study.plan import EXPERIMENT, REAL, grid
+from asr.study.plan import grid
 from asr.study.section import (
     Compared,
     Material,
@@ -30,7 +30,8 @@ def section(material: Material) -> Section:
     rows = compared(material)
     if rows is None:
         return nothing_yet(
-            "sparse model of equal width", "python train.py -m +experiment=study_width"
+            "sparse model of equal width",
+            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
         )
     columns = {"weights not zero": lambda one: f"{one.nonzero:,}"}
     return Section(
@@ -65,7 +66,7 @@ def answer(material: Material) -> str:
 
 def compared(material: Material) -> list[Compared] | None:
     """Dense, then the sparsities in 16x16 in rising order."""
-    found = grid(material.settings, REAL, EXPERIMENT)
+    found = grid(material.settings, material.real)
     if found is None:
         return None
     sparse = found.usual_at_width

@@ -8,7 +8,7 @@ from asr.errors import InputError
 from asr.inference.benchmark.timing import Rounds
 from asr.study import figures
 from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
-from asr.study.plan import EXPERIMENT, REAL, SPARSITY, grid
+from asr.study.plan import SPARSITY, grid
 from asr.study.section import (
     Material,
     Section,
@@ -30,15 +30,18 @@ _SPARSE, _OWN = "ours sparse fp16", "ours dense fp16"  # contestants
 
 def sizes(material: Material) -> Section:
     """Bytes of exported files, beside the same model stored densely; of the first seed."""
-    found = grid(material.settings, REAL, EXPERIMENT)
+    found = grid(material.settings, material.real)
     shown = sorted(
         found.standard if found else [],
         key=lambda one: (one.hidden, one.sparsity, one.block or ""),
     )
     if not shown:
-        return nothing_yet("sparse model", "python train.py -m +experiment=study_width")
+        return nothing_yet(
+            "sparse model",
+            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
+        )
     weights = [one.runs[0].weights for one in shown]
-    series = {"dense fp32": [one.file_dense["fp32"] / 1e6 for one in weights]}
+    series = {f"dense {kind}": [one.file_dense[kind] / 1e6 for one in weights] for kind in _KINDS}
     for kind in _KINDS:
         series[f"exported {kind}"] = [one.file_exported[kind] / 1e6 for one in weights]
     figure = figures.bars(
@@ -85,7 +88,7 @@ def _size(one: Setting) -> list[str]:
 
 def answer(material: Material) -> str:
     """How much smaller and faster the usual sparse model is, and what that costs."""
-    found = grid(material.settings, REAL, EXPERIMENT)
+    found = grid(material.settings, material.real)
     one = found.ninety() if found else None
     if found is None or one is None:
         return ""
@@ -97,7 +100,7 @@ def answer(material: Material) -> str:
         f"{units_and_zeros(one)}, takes {smaller['fp16']} of the dense file in fp16, "
         f"{smaller['int8']} in int8, and in fp16 1/{weights.times_smaller:.1f} of dense fp32"
     )
-    path = material.folder / SPEED
+    path = material.measured(SPEED)
     if path.is_file():
         cases = read_measured(path, _BENCHMARK, _Speed.of).cases
         case = cases[0]
@@ -116,7 +119,7 @@ def answer(material: Material) -> str:
 
 def speed(material: Material) -> Section:
     """Real-time factors as measured once by the benchmark."""
-    path = material.folder / SPEED
+    path = material.measured(SPEED)
     if not path.is_file():
         return not_measured(
             "speed",

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from asr.statistics.comparison import ALPHA
 from asr.study.plan import (
     BLOCK,
-    CHEAP,
-    EXPERIMENT,
     LASSO,
     METHODS,
-    REAL,
     SPARSITY,
+    TWO_LAYERS,
     Grid,
     grid,
     is_standard,
@@ -47,7 +45,7 @@ _NAMES = {
 
 def section(material: Material) -> Section:
     """Every method on the cheap corpus, those that are on real speech there too."""
-    found = grid(material.settings, CHEAP, METHODS)
+    found = grid(material.settings, METHODS)
     if found is None or not found.equal_width:
         return nothing_yet("second method", "python train.py -m +experiment=study_method")
     near, missed = _apart(found)
@@ -60,7 +58,7 @@ def section(material: Material) -> Section:
         + _lasso(material)
         + (f"\n{chance} {_OF_CHANCE}\n" if (chance := _chance(material)) else "")
         + "\n"
-        + _again("On real speech", grid(material.settings, REAL, EXPERIMENT), material),
+        + _again("On real speech", grid(material.settings, TWO_LAYERS), material),
         {_PICTURE: comparison_figure(rows, name)},
     )
 
@@ -69,12 +67,12 @@ def answer(material: Material) -> str:
     """How methods stand to the usual one on each speech, in its blocks and in single weights."""
     said = [
         f"on {where} speech {text}"
-        for where, corpus, experiment in (
-            ("synthetic", CHEAP, METHODS),
-            ("synthetic (in 32-true)", CHEAP, LASSO),
-            ("real", REAL, EXPERIMENT),
+        for where, experiment in (
+            ("synthetic", METHODS),
+            ("synthetic (in 32-true)", LASSO),
+            ("real", TWO_LAYERS),
         )
-        if (found := grid(material.settings, corpus, experiment)) and (text := _standing(found))
+        if (found := grid(material.settings, experiment)) and (text := _standing(found))
     ]
     if not said:
         return ""
@@ -105,7 +103,7 @@ def _standing(found: Grid) -> str:
 
 def _in_other_blocks(material: Material) -> str:
     """Methods to gradual pruning in blocks that are not the usual ones, each in its own."""
-    found = grid(material.settings, CHEAP, METHODS)
+    found = grid(material.settings, METHODS)
     said = [
         f" In {one.block} on synthetic speech {name(one)} "
         f"{signed(compare_settings(usual, one).relative)} (at least {seeds_of(usual, one)} each)."
@@ -129,7 +127,7 @@ def _elsewhere(missed: Sequence[Setting]) -> str:
 
 def _lasso(material: Material) -> str:
     """Group lasso by both of its steps, beside gradual pruning and beside each other."""
-    found = grid(material.settings, CHEAP, LASSO)
+    found = grid(material.settings, LASSO)
     text = _again("On synthetic speech in 32-true", found, material)
     near, missed = _apart(found) if found else ([], [])
     steps = {one.pruning["penalty"]["step"]: one for one in near if one.method == "group_lasso"}
@@ -156,7 +154,7 @@ def _in_both_precisions(material: Material) -> tuple[Setting, Setting] | None:
     both = [
         one
         for experiment in (METHODS, LASSO)
-        if (found := grid(material.settings, CHEAP, experiment)) and (one := found.ninety())
+        if (found := grid(material.settings, experiment)) and (one := found.ninety())
     ]
     runs = [{run.config["seed"]: run for run in one.runs} for one in both]
     if len(runs) != 2 or not (shared := runs[0].keys() & runs[1].keys()):

@@ -14,14 +14,13 @@ from asr.statistics.contrast import Contrast
 from asr.statistics.subgroups import Subgroup, by_frequency, by_speaker, by_speaking_rate
 from asr.study import figures
 from asr.study.kept import read_words
-from asr.study.plan import EXPERIMENT, REAL, grid
+from asr.study.plan import REAL, grid
 from asr.study.section import Material, Section, nothing_yet, p_value, picture, table
 from asr.study.setting import Setting
 
 _PICTURE = "payers.png"
 FEW = 10  # utterances, under which a group gets no interval
 NEARLY_ALL = 0.9  # of words or characters wrong before pruning, which leaves little to lose
-_TRAIN = "python train.py -m +experiment=study_width"
 _WORDS = "word, by occurrences in training (WER)"
 _NO_GROUPS = ("insertions", "(unnamed)")  # of words and speakers: no one's
 _SCALES: Final[dict[str, Callable[[Subgroup], Contrast | None]]] = {
@@ -60,7 +59,10 @@ def section(material: Material) -> Section:
     """Who pays for 90 % in 16x16: speakers, speaking rates, rare words."""
     groups = _of(material)
     if not groups:
-        return nothing_yet("90 % sparse model", _TRAIN)
+        return nothing_yet(
+            "90 % sparse model",
+            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
+        )
     note = ""
     if not any(one.kind == _WORDS for one in groups):
         note = "No word counts are kept, so rare words are not told apart.\n"
@@ -99,7 +101,7 @@ def answer(material: Material) -> str:
 
 
 def _of(material: Material) -> Sequence[_Group]:
-    found = grid(material.settings, REAL, EXPERIMENT)
+    found = grid(material.settings, material.real)
     sparse = found.ninety() if found else None
     if found is None or sparse is None:
         return ()

@@ -8,14 +8,31 @@ from asr.study.setting import Setting, the_one
 
 REAL = "amazon_queen"  # the corpus that questions are answered on
 CHEAP = "synthetic"  # that methods are compared on first
-WIDTH = 256  # units of each direction of the models that are pruned at equal width
 SPARSITY = 0.9  # that sizes of blocks, methods and payers are compared at
 ALIKE = 0.1  # models whose weights differ by less, relatively, count as equally large
 BLOCK = "16x16"  # that sparsities, widths and methods are compared in
-EXPERIMENT = "study"  # runs of the grid on real speech
-METHODS = "study_method"  # those on the cheap corpus
-LASSO = "study_lasso"  # there too, group lasso by either step and what it is compared with
 STANDARD = {"score": "l2", "regrow": 0.0, "exceptions": [], "start": None, "end": 0.5}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What belongs together: models on one corpus, compared with the dense one of a width.
+
+    Args:
+        name: that its runs were trained for.
+        corpus: that they were trained on.
+        width: units of each direction of the models that are pruned at equal width.
+    """
+
+    name: str
+    corpus: str
+    width: int
+
+
+DEEP = Experiment("study_deep", REAL, 224)  # three layers: the best dense model of the size
+TWO_LAYERS = Experiment("study", REAL, 256)  # before a third layer was tried; all widths
+METHODS = Experiment("study_method", CHEAP, 256)
+LASSO = Experiment("study_lasso", CHEAP, 256)  # by either step, and what it is compared with
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +98,7 @@ def _by_size(one: Setting) -> tuple[int, float]:
     return one.hidden, one.sparsity
 
 
-def grid(settings: Sequence[Setting], corpus: str, experiment: str) -> Grid | None:
+def grid(settings: Sequence[Setting], experiment: Experiment) -> Grid | None:
     """The runs of an experiment, with their dense parents wherever those were trained.
 
     None where no dense model of the reference's width is there yet.
@@ -89,23 +106,26 @@ def grid(settings: Sequence[Setting], corpus: str, experiment: str) -> Grid | No
     Raises:
         InputError: several dense models could be the reference.
     """
-    own = [one for one in settings if one.corpus == corpus]
+    own = [one for one in settings if one.corpus == experiment.corpus]
     keys = {
         key
         for one in own
-        if experiment in one.experiments
+        if experiment.name in one.experiments
         for key in (one.group_key, one.baseline_key)
     }
     members = [one for one in own if one.group_key in keys]
     dense = [one for one in members if one.dense]
-    if not any(one.hidden == WIDTH for one in dense):
+    width = experiment.width
+    if not any(one.hidden == width for one in dense):
         return None
     reference = the_one(
-        dense, f"dense models of {WIDTH} units in {experiment}", lambda one: one.hidden == WIDTH
+        dense,
+        f"dense models of {width} units in {experiment.name}",
+        lambda one: one.hidden == width,
     )
     sparse = [one for one in members if not one.dense]
     for one in sparse:
-        if one.hidden == WIDTH and one.baseline_key != reference.group_key:
+        if one.hidden == width and one.baseline_key != reference.group_key:
             raise InputError(
                 one.system.name,
                 expected=f"the recipe of {reference.system.name}, but for its pruning",

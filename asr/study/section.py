@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, Comparison, Unit, compare, holm
 from asr.study import figures
 from asr.study.kept import SEARCHED, Kept
-from asr.study.plan import BLOCK
+from asr.study.plan import BLOCK, Experiment
 from asr.study.setting import Setting, settings
 
 FIGURES = "figures:"  # where pictures are, until it is known which page shows them
@@ -23,21 +23,31 @@ class Material:
     """All that sections are worked out from."""
 
     folder: Path  # of the kept runs
+    real: Experiment  # that questions on real speech are answered by
     runs: Sequence[Kept]
     settings: Sequence[Setting]  # on the test split
     tuned: Sequence[Setting]  # on the validation split, by which choices are made
     searched: Sequence[Setting]  # on the test split, with a language model
 
     @classmethod
-    def of(cls, folder: Path, runs: Sequence[Kept]) -> "Material":
+    def of(cls, folder: Path, runs: Sequence[Kept], real: Experiment) -> "Material":
         """Of all runs kept in a folder."""
         return cls(
             folder,
+            real,
             runs,
             settings(runs, "test"),
             settings(runs, "validation"),
             settings(runs, "test", SEARCHED),
         )
+
+    def by(self, real: Experiment) -> "Material":
+        """The same, with questions on real speech answered by another experiment."""
+        return replace(self, real=real)
+
+    def measured(self, name: str) -> Path:
+        """What a benchmark wrote about the experiment's models, beside their runs."""
+        return self.folder / self.real.name / name
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,10 @@ class Setting:
         return int(self.config["model"]["hidden"])
 
     @property
+    def layers(self) -> int:
+        return int(self.config["model"]["layers"])
+
+    @property
     def method(self) -> str:
         return self.system.results[0].method
 

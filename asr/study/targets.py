@@ -1,12 +1,12 @@
 """The study's targets, and what became of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from asr.study.block_size import MARGIN as LARGE_BLOCKS
 from asr.study.equal_width import MARGIN
 from asr.study.larger import NARROWER, pairs_of
-from asr.study.plan import BLOCK, EXPERIMENT, REAL, Grid, grid
+from asr.study.plan import BLOCK, TWO_LAYERS, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -34,10 +34,14 @@ class _Target:
 
 def section(material: Material) -> Section:
     """A row a target, with the interval of what was measured."""
-    found = grid(material.settings, REAL, EXPERIMENT)
+    found = grid(material.settings, material.real)
     if found is None or not found.standard:
-        return nothing_yet("sparse model", "python train.py -m +experiment=study_width")
-    targets = [*_at_equal_width(found), *_wider(found), *_sizes(found)]
+        return nothing_yet(
+            "sparse model",
+            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
+        )
+    grids = [found, *filter(None, [grid(material.settings, TWO_LAYERS)])]
+    targets = [*_at_equal_width(grids), *_wider(grids), *_sizes(found)]
     reached = sum(one.verdict in ("shown", "met") for one in targets)
     left = sum(one.verdict == "open" for one in targets)
     return Section(
@@ -50,8 +54,10 @@ def section(material: Material) -> Section:
     )
 
 
-def _at_equal_width(found: Grid) -> Iterator[_Target]:
+def _at_equal_width(grids: Sequence[Grid]) -> Iterator[_Target]:
+    """Of the first grid that has such a model."""
     for block, margin in ((BLOCK, MARGIN), (LARGEST, LARGE_BLOCKS)):
+        found = next((each for each in grids if each.ninety(block)), grids[0])
         one = found.ninety(block)
         asked = f"90 % in {block}: CER within {100 * margin:g} % of dense at equal width"
         if one is None:
@@ -60,30 +66,38 @@ def _at_equal_width(found: Grid) -> Iterator[_Target]:
         compared = compare_settings(found.reference, one)
         seeds = seeds_of(found.reference, one)
         yield _Target(
-            asked, f"{signed(compared.relative)}, at least {seeds} each", verdict(compared, margin)
+            asked,
+            f"{one.layers} layers: {signed(compared.relative)}, at least {seeds} each",
+            verdict(compared, margin),
         )
 
 
-def _wider(found: Grid) -> Iterator[_Target]:
+def _wider(grids: Sequence[Grid]) -> Iterator[_Target]:
+    """Of the first grid that has such a pair."""
     for times, sparsity in _WIDER:
         asked = (
             f"{times:g} times as wide, {100 * sparsity:.0f} % zeros: CER at or below the dense "
             "one's, with at most a quarter of its recurrent weights"
         )
-        pairs = [
-            pair
-            for one in found.usual
-            if one.is_at(sparsity)
-            for pair in pairs_of(one, found)
-            if pair.kind == NARROWER[times]
+        of_each = [
+            [
+                pair
+                for one in found.usual
+                if one.is_at(sparsity)
+                for pair in pairs_of(one, found)
+                if pair.kind == NARROWER[times]
+            ]
+            for found in grids
         ]
+        pairs = next(filter(None, of_each), [])
         if not pairs:
             yield _Target(asked)
         for pair in pairs:
             yield _Target(
                 asked,
-                f"{units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)}: "
-                f"{signed(pair.comparison.relative)} with {pair.weights:.2f} times the weights, "
+                f"{units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)}, "
+                f"{pair.dense.layers} layers: {signed(pair.comparison.relative)} with "
+                f"{pair.weights:.2f} times the weights, "
                 f"at least {seeds_of(pair.sparse, pair.dense)} each",
                 verdict(pair.comparison, 0.0) if pair.weights <= QUARTER else "missed",
             )

@@ -7,7 +7,6 @@ from typing import Any
 
 from asr.evaluation.result import Result
 from asr.study.kept import Kept
-from asr.study.plan import EXPERIMENT as GRID
 from asr.study.plan import REAL, SPARSITY, grid, is_standard
 from asr.study.section import Material, Section, between, nothing_yet, seeds_of, table
 from asr.study.setting import Setting
@@ -19,37 +18,47 @@ _GROUPS = ("features", "augmentation", "model", "data", "optimizer", "scheduler"
 
 
 def section(material: Material) -> Section:
-    """Every dense try by its settings that the first has otherwise, with the CER of validation.
+    """Every dense try by what it changes, with the CER of validation.
 
-    Seeds that the grid trained of the setting that won are no tries.
+    The changes are to the first try or to the recipe that the grid took, whichever is less to
+    tell. Further seeds that the grid trained of that recipe are no tries.
     """
-    tries = [one for one in _tries(material) if one[0].dense]
-    if not tries:
+    chosen = grid(material.settings, material.real)
+    recipe = chosen.reference.group_key if chosen else None
+    tries = [one for one in _tries(material, recipe) if one[0].dense]
+    if all(one[2].experiment != EXPERIMENT for one in tries):
         return nothing_yet(
             "tuning", f"python train.py +experiment=amazon_queen experiment_name={EXPERIMENT}"
         )
-    chosen = grid(material.settings, REAL, GRID)
     tries.sort(key=lambda one: (one[1].config["training"]["epochs"], -one[2].cer))
     first = tries[0][1]
+    winner = next((run for _, run, result in tries if result.group_key == recipe), None)
     lines = []
     for _, run, result in tries:
         rate = f"{100 * result.cer:.1f}"
-        if chosen and result.group_key == chosen.reference.group_key:
+        changes = _changes(first, run)
+        if run is winner:
             rate = f"**{rate}**, the grid's recipe"
-        lines.append([_changes(first, run), rate, _minutes(run)])
+        elif winner and (fewer := _changes(winner, run)).count("`") < changes.count("`"):
+            changes = f"the grid's recipe, but {fewer}"
+        lines.append([changes, rate, _minutes(run)])
     return Section(table(["changes to the first", "validation CER %", "minutes"], lines))
 
 
 def of_sparse(material: Material) -> Section:
     """Tries to tune the usual sparse model by itself, beside the one by the dense one's recipe."""
-    found = grid(material.settings, REAL, GRID)
+    found = grid(material.settings, material.real)
     usual = found.ninety() if found else None
     tuned = {one.group_key: one for one in material.tuned}
-    tries = [one for one in _tries(material) if is_standard(one[0]) and one[0].is_at(SPARSITY)]
+    tries = [
+        one
+        for one in _tries(material)
+        if is_standard(one[0]) and one[0].is_at(SPARSITY) and one[0].hidden == material.real.width
+    ]
     if usual is None or usual.group_key not in tuned or not tries:
         return nothing_yet(
             "sparse model of its own recipe",
-            f"python train.py +experiment=study experiment_name={EXPERIMENT} "
+            f"python train.py +experiment={material.real.name} experiment_name={EXPERIMENT} "
             "sparsity=gradual_block model.dropout=0.1",
         )
     by_recipe = tuned[usual.group_key]
@@ -62,14 +71,17 @@ def of_sparse(material: Material) -> Section:
     return Section(table(head, lines))
 
 
-def _tries(material: Material) -> list[tuple[Setting, Kept, Result]]:
-    """Runs of the experiment by their settings, with the result on the validation split."""
+def _tries(material: Material, recipe: str | None = None) -> list[tuple[Setting, Kept, Result]]:
+    """Runs of the experiment by their settings, with the result on the validation split.
+
+    The first seed of the recipe that the grid took counts as one of them.
+    """
     return [
         (one, run, result)
         for one in material.tuned
         if one.corpus == REAL
         for run, result in zip(one.runs, one.system.results, strict=True)
-        if result.experiment == EXPERIMENT
+        if result.experiment == EXPERIMENT or (one.group_key == recipe and run is one.runs[0])
     ]
 
 
@@ -116,7 +128,7 @@ def cost(material: Material) -> Section:
     over = f"{spent - BUDGET:.1f} more" if spent > BUDGET else f"{BUDGET - spent:.1f} fewer"
     text = f"The kept runs took {spent:.1f} hours of a core, {over} than the {BUDGET} planned.\n\n"
     text += table(["experiment", "runs kept", "hours of a core"], rows)
-    if found := grid(material.settings, REAL, GRID):
+    if found := grid(material.settings, material.real):
         own = [run for one in (found.reference, *found.equal_width) for run in one.runs]
         minutes = [run.weights.training_seconds / 60 for run in own]
         text += (

@@ -9,16 +9,12 @@ import numpy as np
 from asr.study import figures
 from asr.study.kept import MatrixZeros
 from asr.study.method import name
-from asr.study.plan import CHEAP, EXPERIMENT, LASSO, METHODS, REAL, grid
+from asr.study.plan import LASSO, METHODS, REAL, grid
 from asr.study.section import Material, Section, folded, nothing_yet, picture, seeds_of, table
 from asr.study.setting import Setting
 
 _PICTURE = "zeros.png"
-_SPEECH: Final = {
-    (REAL, EXPERIMENT): "real speech",
-    (CHEAP, METHODS): "synthetic speech",
-    (CHEAP, LASSO): "synthetic speech in 32-true",
-}
+_SYNTHETIC: Final = {METHODS: "synthetic speech", LASSO: "synthetic speech in 32-true"}
 _FIXED = ("gradual_block", "gradual_regrow")  # the same share of each part that is pruned apart
 
 
@@ -72,7 +68,10 @@ def section(material: Material) -> Section:
     """Zeros by layer, direction, matrix and gate, of every method at 90 %."""
     found = _found(material)
     if not found:
-        return nothing_yet("90 % sparse model", "python train.py -m +experiment=study_width")
+        return nothing_yet(
+            "90 % sparse model",
+            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
+        )
     free, fixed = [one for one in found if one.free], [one for one in found if not one.free]
     text = ""
     if fixed:
@@ -126,8 +125,8 @@ def _found(material: Material) -> list[_Shares]:
     """Every method at 90 %, of each speech."""
     return [
         _Shares(one, speech, _splits(one))
-        for (corpus, experiment), speech in _SPEECH.items()
-        if (its := grid(material.settings, corpus, experiment))
+        for experiment, speech in {material.real: "real speech", **_SYNTHETIC}.items()
+        if (its := grid(material.settings, experiment))
         for one in its.at_ninety
     ]
 

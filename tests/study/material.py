@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from asr.study.kept import CONFIG, METRICS, WEIGHTS, MatrixZeros, Weights, read_kept
+from asr.study.plan import TWO_LAYERS
 from asr.study.section import Material
 from tests.statistics.systems import write_eval
 
@@ -80,4 +81,4 @@ def damaged(count: int) -> list[str]:
 
 def material(folder: Path) -> Material:
     """What the sections are given."""
-    return Material.of(folder, read_kept(folder))
+    return Material.of(folder, read_kept(folder), TWO_LAYERS)

@@ -9,7 +9,7 @@ from tests.study.material import damaged, write_kept
 
 PAGE = """# By hand
 
-<!-- study: equal-width -->
+<!-- study: two-layers-equal-width -->
 old
 <!-- end -->
 
@@ -42,18 +42,18 @@ def test_marked_parts_are_made_and_the_rest_is_kept(kept, monkeypatch, capsys):
     assert page.read_text() == PAGE
     study(monkeypatch, kept / "kept", "--page", page)
     made = page.read_text()
-    assert made.startswith("# By hand\n\n<!-- study: equal-width -->\n")
+    assert made.startswith("# By hand\n\n<!-- study: two-layers-equal-width -->\n")
     assert "\nBetween.\n" in made
     assert made.endswith("<!-- end -->\nAfter.\n")
     assert "old" not in made
     assert "| 90 % in 16x16, 1 seed |" in made
-    assert (kept / "kept/figures/equal_width.png").read_bytes().startswith(b"\x89PNG")
-    assert "](kept/figures/equal_width.png)" in made
+    assert (kept / "kept/figures/two_layers_equal_width.png").read_bytes().startswith(b"\x89PNG")
+    assert "](kept/figures/two_layers_equal_width.png)" in made
     study(monkeypatch, kept / "kept", "--page", page, "--check")  # the same again
 
 
 def test_a_picture_that_is_gone_or_shows_other_rates_is_out_of_date(kept, monkeypatch, capsys):
-    picture = kept / "kept/figures/equal_width.png"
+    picture = kept / "kept/figures/two_layers_equal_width.png"
     page = kept / "page.md"
     study(monkeypatch, kept / "kept", "--page", page)
     before = picture.read_bytes()

@@ -28,6 +28,7 @@ from asr.study import (
     tuning,
     zeros,
 )
+from asr.study.plan import DEEP
 from asr.study.section import p_value
 from tests.study.material import REFERENCES, damaged, material, write_kept
 
@@ -92,6 +93,34 @@ def test_a_second_dense_setting_is_no_silent_choice(grid):
     write_kept(grid, "dense-again", damaged(3))
     with pytest.raises(InputError, match="expected one setting"):
         equal_width.section(material(grid))
+
+
+def test_questions_are_answered_by_three_layers_once_those_are_trained(grid):
+    deep = {"experiment": "study_deep", "baseline_key": "deep", "hidden": 224}
+    two_layers = answers.section(material(grid)).text
+    assert "Of models of two layers" not in two_layers
+    by_depth = material(grid).by(DEEP)
+    assert by_depth is not material(grid)
+    said = answers.section(by_depth).text.splitlines()
+    assert said[0].endswith(two_layers.splitlines()[0].split("). ", 1)[1])
+    assert "). Of models of two layers: With zeros the dense model's CER of" in said[0]
+    write_kept(grid, "deep", damaged(8), **deep)
+    write_kept(grid, "deep90", damaged(20), zeros=0.9, **deep)
+    by_depth = material(grid).by(DEEP)
+    text = equal_width.section(by_depth).text
+    assert cells(text, "90 % in 16x16")[5].startswith("+150.0 %")  # 20 errors beside 8
+    assert "3 seeds" not in text
+    said = answers.section(by_depth).text.splitlines()
+    assert "two layers" not in said[0]
+    assert "). Of models of two layers: At 90 % zeros" in said[1]  # one block is no comparison
+    # The narrower dense models are still those of two layers.
+    write_kept(grid, "dense128", damaged(14), hidden=128)
+    write_kept(grid, "sparse95", damaged(20), zeros=0.95)
+    text = targets.section(material(grid).by(DEEP)).text
+    assert re.search(
+        r"\| 2 times .* \| 256 units, 95 % zeros beside 128 units, dense, 2 layers:", text
+    )
+    assert re.search(r"\| 90 % in 16x16: CER within 5 % .* \| 2 layers: \+150.0 % ", text)
 
 
 def test_block_sizes_go_from_small_to_large(grid):
@@ -486,6 +515,22 @@ def test_tuning_is_read_from_the_validation_split(tmp_path):
     assert cells(text, changed) == [changed, f"{100 * 20 / CHARACTERS:.1f}", "60"]
 
 
+def test_tries_after_the_one_that_won_are_told_by_what_they_change_in_it(tmp_path):
+    tried = {"split": "validation", "experiment": "study_tuning"}
+    write_kept(tmp_path, "t", damaged(26), hidden=9, **tried)
+    for split in ("validation", "test"):
+        write_kept(tmp_path / split, "dense", damaged(20), split=split)
+    for name, hidden in (("near", 256), ("far", 10)):
+        out = write_kept(tmp_path, name, damaged(19), hidden=hidden, **tried)
+        config = yaml.safe_load((out / "config.yaml").read_text())
+        config["model"]["dropout"] = 0.05
+        (out / "config.yaml").write_text(yaml.safe_dump(config))
+    text = tuning.section(material(tmp_path)).text
+    assert cells(text, "`model.hidden=256`")[1].startswith(f"**{100 * 20 / CHARACTERS:.1f}**, the")
+    assert cells(text, "the grid's recipe, but `model.dropout=0.05`")
+    assert cells(text, "`model.dropout=0.05` `model.hidden=10`")  # as many: to the first
+
+
 def test_a_sparse_model_tuned_by_itself_stands_beside_the_dense_one_s_recipe(tmp_path):
     for split in ("validation", "test"):
         write_kept(tmp_path / split, "dense", damaged(4), split=split)
@@ -504,6 +549,8 @@ def test_a_sparse_model_tuned_by_itself_stands_beside_the_dense_one_s_recipe(tmp
 
 
 def test_speed_says_what_is_sparsity_s_doing(tmp_path):
+    speed = tmp_path / "study/speed.json"  # beside the runs of the experiment
+    speed.parent.mkdir()
     write_kept(tmp_path, "dense", damaged(4))
     rounds = {"torch dense fp32": 8.0, "torch dense int8": 4.0, "onnxruntime dense fp32": 5.0}
     libraries = list(rounds)
@@ -520,7 +567,7 @@ def test_speed_says_what_is_sparsity_s_doing(tmp_path):
         "cer": {"ours dense fp16": 0.3, "ours sparse fp16": 0.4},
         "rows": [row],
     }
-    (tmp_path / "speed.json").write_text(json.dumps(content))
+    speed.write_text(json.dumps(content))
     text = gain.speed(material(tmp_path)).text
     assert text.startswith("Runs sparse-1 (90 %) and dense-1 (dense), on a processor (avx2); ")
     assert "on these utterances takes the CER from 30.0 to 40.0 %." in text
@@ -530,10 +577,10 @@ def test_speed_says_what_is_sparsity_s_doing(tmp_path):
     # The second smallest and the second largest of nine rounds: 8 / 4.4 and 8 / 2.5.
     assert "| ours dense fp16 | 30.0 | 0.18750 | 2.7x (1.8 to 3.2) | 1.3x (0.9 to 1.6) |" in text
     runs[0]["run_key"] = "another"
-    (tmp_path / "speed.json").write_text(json.dumps(content))
+    speed.write_text(json.dumps(content))
     with pytest.raises(InputError, match="expected runs that are kept beside it, got another"):
         gain.speed(material(tmp_path))
-    (tmp_path / "speed.json").write_text('{"rows": []}')
+    speed.write_text('{"rows": []}')
     with pytest.raises(InputError, match="Measure again"):
         gain.speed(material(tmp_path))
 
@@ -546,7 +593,8 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
         **{"weights": "fp16", "threads": 1, "batch": 1, "audio_seconds": 4.0},
         "seconds": {run: [taken] * 9 for run, taken in seconds.items()},
     }
-    path = grid / "models.json"
+    path = grid / "study/models.json"
+    path.parent.mkdir()
     path.write_text(json.dumps(content))
     text = choice.section(material(grid)).text
     # 90 % in 16x16 is the slowest, and errs 40 times where dense errs 12 times; the smallest dense
@@ -642,9 +690,11 @@ def test_targets_have_their_verdicts(grid):
     assert text.startswith("Of 6 targets, reached: 2; not reached: 1; open: 3.\n")
     rows = [line.strip("| ").split(" | ") for line in text.splitlines()[4:]]
     assert [row[2] for row in rows] == ["refuted", "open", "open", "open", "met", "met"]
-    assert rows[0][1].startswith(f"+{100 * (40 / 12 - 1):.1f} % (")
+    assert rows[0][1].startswith(f"2 layers: +{100 * (40 / 12 - 1):.1f} % (")
     assert rows[1][1] == rows[2][1] == "not trained and scored yet"
-    assert rows[3][1].startswith("256 units, 95 % zeros beside 128 units, dense: +0.0 % (")
+    assert rows[3][1].startswith(
+        "256 units, 95 % zeros beside 128 units, dense, 2 layers: +0.0 % ("
+    )
     assert "with 0.10 times the weights" in rows[3][1]
     assert rows[4][1] == "10.00 %, indices included"
     write_kept(grid, "sparse90", damaged(40), zeros=0.899)
@@ -680,15 +730,17 @@ def test_the_best_model_is_chosen_by_validation(tmp_path):
         for split, errors in (("validation", validation), ("test", test)):
             out = tmp_path / split
             write_kept(out, group, damaged(errors), hidden=hidden, split=split, **own)
-    write_kept(tmp_path, "dense", damaged(1))
+    write_kept(tmp_path / "test", "dense", damaged(1))
+    write_kept(tmp_path / "validation", "dense", damaged(7), split="validation")
     searched = {"decoder": "beam-1", "language_model": "lm.arpa"}
     write_kept(tmp_path / "test", "b", damaged(4), hidden=384, **own, **searched)
     text = best.section(material(tmp_path)).text
     assert f"of 461,800 parameters, has {100 * 8 / CHARACTERS:.1f} (" in text
     assert f"split, and {100 * 4 / CHARACTERS:.1f} (" in text.splitlines()[0]
-    assert cells(text, "2 layers of 384")[6].startswith(f"{100 * 4 / CHARACTERS:.1f} (")
-    assert cells(text, "2 layers of 300")[6:8] == ["", ""]
-    assert re.findall(r"2 layers of (\d+), dense, 1 seed", text) == ["384", "300"]
+    assert cells(text, "2 layers of 384")[7].startswith(f"{100 * 4 / CHARACTERS:.1f} (")
+    assert cells(text, "2 layers of 300")[7:9] == ["", ""]
+    # The grid's dense model stands among them, by its validation.
+    assert re.findall(r"2 layers of (\d+), dense, 1 seed", text) == ["384", "256", "300"]
 
 
 def test_a_best_model_is_not_there_yet(grid):
