@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from asr.study.plan import REAL, grid
+from asr.study.plan import REAL
 from asr.study.section import Material, Section, nothing_yet, rate_cells, seeds_of, table
 from asr.study.setting import Setting
 
@@ -15,7 +15,7 @@ def section(material: Material) -> Section:
     found = [one for one in material.settings if _own(one)]
     if not found:
         return nothing_yet("larger model", f"python train.py +experiment={EXPERIMENT}")
-    if (its := grid(material.settings, material.real)) and its.reference not in found:
+    if (its := material.grid) and its.reference not in found:
         found.append(its.reference)
     chosen = {one.group_key: one.cer for one in material.tuned if one.corpus == REAL}
     ordered = sorted(found, key=lambda one: chosen.get(one.group_key, math.inf))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from asr.statistics.comparison import ALPHA, holm
-from asr.study.plan import grid, is_standard
+from asr.study.plan import is_standard
 from asr.study.section import (
     Compared,
     Material,
@@ -31,8 +31,7 @@ def section(material: Material) -> Section:
     if not rows:
         return nothing_yet(
             "second block size",
-            f"python train.py +experiment={material.real.name} sparsity=gradual_block "
-            "'sparsity.block=[4,4]'",
+            material.real.command("sparsity=gradual_block", "'sparsity.block=[4,4]'"),
         )
     columns = {"zeros": lambda one: f"{100 * one.sparsity:.1f} %"}
     return Section(
@@ -52,7 +51,7 @@ def answer(material: Material) -> str:
 
 def _rows(material: Material) -> list[Compared]:
     """Dense, then 90 % in blocks of rising size; none before there are two."""
-    found = grid(material.settings, material.real)
+    found = material.grid
     sparse = [one for one in found.at_ninety if is_standard(one)] if found else []
     if found is None or len(sparse) < 2:
         return []

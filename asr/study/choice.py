@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from asr.errors import InputError
@@ -10,7 +11,7 @@ from asr.statistics.bootstrap import Interval
 from asr.statistics.median import median_interval
 from asr.study import figures
 from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
-from asr.study.plan import BLOCK, Grid, grid
+from asr.study.plan import BLOCK, SPARSITY, Grid
 from asr.study.section import (
     Material,
     Section,
@@ -69,6 +70,8 @@ class _Timed:
         """In the picture, where models lie close together and colours tell their kinds."""
         if self.setting.dense:
             return str(self.setting.hidden)
+        if self.kind == _OTHERS and self.setting.is_at(SPARSITY):
+            return str(self.setting.block)
         zeros = f"{100 * self.setting.sparsity:.0f} %"
         if self.kind == _OTHERS:
             zeros = f"{zeros}, {self.setting.block}"
@@ -85,16 +88,16 @@ class _Timed:
 def section(material: Material) -> Section:
     """Error rates over real-time factors, and which models another is shown to beat in both."""
     path = material.measured(MEASURED)
-    found = grid(material.settings, material.real)
+    found = material.grid
     if found is None:
-        return nothing_yet("dense model", f"python train.py +experiment={material.real.name}")
+        return nothing_yet("dense model", material.real.command())
     if not path.is_file():
         return not_measured(
             "model's time", f"python -m {_PROGRAM} RUN... --manifest MANIFEST --json {path}"
         )
     measured = read_measured(path, _PROGRAM, _Measured.of)
     rounds = measured.rounds
-    timed = _timed(found, measured)
+    timed = _timed(found, measured, path)
     reference = next(one for one in timed if one.setting is found.reference)
     points: dict[str, list[tuple[float, Interval, str]]] = {
         kind: [] for kind in ("dense", _USUAL, _OTHERS)
@@ -124,11 +127,11 @@ def section(material: Material) -> Section:
 def answer(material: Material) -> str:
     """Whether a sparse model beats a dense one of any width."""
     path = material.measured(MEASURED)
-    found = grid(material.settings, material.real)
+    found = material.grid
     if found is None or not path.is_file():
         return ""
     measured = read_measured(path, _PROGRAM, _Measured.of)
-    timed = _timed(found, measured)
+    timed = _timed(found, measured, path)
     return _better_than_dense(timed, measured.rounds) + _untimed(found, timed)
 
 
@@ -136,7 +139,7 @@ def _candidates(found: Grid) -> list[Setting]:
     return [*found.dense, *found.standard]
 
 
-def _timed(found: Grid, measured: _Measured) -> list[_Timed]:
+def _timed(found: Grid, measured: _Measured, path: Path) -> list[_Timed]:
     """The measured settings, fastest first.
 
     Raises:
@@ -152,7 +155,7 @@ def _timed(found: Grid, measured: _Measured) -> list[_Timed]:
     settings = {one: run for run, one in runs}
     if found.reference not in settings or not len(settings) == len(runs) == len(rounds.seconds):
         raise InputError(
-            MEASURED,
+            str(path),
             expected=f"a run of {found.reference.system.name}, and at most one of other settings",
             got=", ".join(rounds.seconds),
             remedy="Measure again, of these runs: "

@@ -5,7 +5,7 @@ from itertools import combinations
 
 from asr.statistics.comparison import Comparison
 from asr.study.equal_width import compared
-from asr.study.plan import Grid, grid
+from asr.study.plan import Grid
 from asr.study.section import (
     Material,
     Section,
@@ -19,9 +19,9 @@ from asr.study.section import (
 
 def section(material: Material) -> Section:
     """Utterances, words, characters, speakers, and the width of an interval of a difference."""
-    found = grid(material.settings, material.real)
+    found = material.grid
     if found is None:
-        return nothing_yet("dense model", f"python train.py +experiment={material.real.name}")
+        return nothing_yet("dense model", material.real.command())
     system = found.reference.system
     named = Counter(speaker for speaker in system.speakers if speaker)
     two = sum(count for _, count in named.most_common(2))
@@ -51,7 +51,7 @@ def _half_width(gap: Comparison) -> float:
 
 def _seeds(found: Grid, material: Material) -> str:
     """How far seeds of one setting lie apart, which is in no interval."""
-    searched = grid(material.searched, material.real)
+    searched = material.searched_grid
     said = []
     for decoder, its in (("greedily", found), ("with a language model", searched)):
         several = (

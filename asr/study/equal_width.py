@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from asr.study.kept import validations
-from asr.study.plan import grid
 from asr.study.section import (
     Compared,
     Material,
@@ -31,7 +30,7 @@ def section(material: Material) -> Section:
     if rows is None:
         return nothing_yet(
             "sparse model of equal width",
-            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
+            material.real.command("sparsity=gradual_block"),
         )
     columns = {"weights not zero": lambda one: f"{one.nonzero:,}"}
     return Section(
@@ -66,7 +65,7 @@ def answer(material: Material) -> str:
 
 def compared(material: Material) -> list[Compared] | None:
     """Dense, then the sparsities in 16x16 in rising order."""
-    found = grid(material.settings, material.real)
+    found = material.grid
     if found is None:
         return None
     sparse = found.usual_at_width
@@ -79,7 +78,10 @@ def name(setting: Setting) -> str:
 
 
 def _still_learning(models: Sequence[Setting]) -> str:
-    """What the last epoch changed: a model that was still falling might have come closer."""
+    """What the last epoch changed: a model that was still falling might have come closer.
+
+    (Where an average of weights is scored, its forgetting falls too.)
+    """
     said = []
     for one in models:
         rates = [validations(run)[-2:] for run in one.runs]
@@ -88,7 +90,4 @@ def _still_learning(models: Sequence[Setting]) -> str:
             said.append(f"{name(one)} {between(fell, '{:+.1f}')}")
     if not said:
         return ""
-    return (
-        f"\nIn the last epoch the validation CER changed by, in points: {'; '.join(said)}. What "
-        "was still falling had not finished learning, and might lose less in a longer training.\n"
-    )
+    return f"\nIn the last epoch the validation CER changed by, in points: {'; '.join(said)}.\n"

@@ -91,11 +91,9 @@ def over_size(
     axes = figure.subplots()
     colours = [_DENSE, _SPARSE, "#c4581a", "#7a9a3b"]
     assert len(series) <= len(colours)
-    for index, ((name, points), colour) in enumerate(zip(series.items(), colours, strict=False)):
+    for (name, points), colour in zip(series.items(), colours, strict=False):
         if not points:
             continue
-        # Labels of later series to the other side, where points lie close together.
-        offset, side = ((5, 5), "left") if index < 2 else ((-5, -10), "right")
         ordered = sorted(points, key=lambda point: point[0])
         axes.plot(
             [size for size, _, _ in ordered], [100 * rate.estimate for _, rate, _ in ordered],
@@ -104,8 +102,8 @@ def over_size(
         for size, rate, what in ordered:
             axes.plot([size, size], [100 * rate.low, 100 * rate.high], color=colour, linewidth=0.8)
             axes.annotate(
-                what, (size, 100 * rate.estimate), textcoords="offset points", xytext=offset,
-                ha=side, fontsize=8, color=colour,
+                what, (size, 100 * rate.estimate), textcoords="offset points", xytext=(5, 5),
+                fontsize=8, color=colour,
             )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlabel(across)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from asr.study.plan import Grid, grid
+from asr.study.plan import Grid
 from asr.study.section import (
     Material,
     Section,
@@ -24,11 +24,11 @@ _PICTURE = "front.png"
 
 def section(material: Material) -> Section:
     """Dense and block-sparse models of every width, with sizes."""
-    found = grid(material.settings, material.real)
+    found = material.grid
     if found is None or not found.others:
         return nothing_yet(
             "sparse model on real speech",
-            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
+            material.real.command("sparsity=gradual_block"),
         )
     rows = beside(found.reference, found.others)
     head = [

@@ -8,7 +8,7 @@ from asr.errors import InputError
 from asr.inference.benchmark.timing import Rounds
 from asr.study import figures
 from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
-from asr.study.plan import SPARSITY, grid
+from asr.study.plan import SPARSITY
 from asr.study.section import (
     Material,
     Section,
@@ -30,7 +30,7 @@ _SPARSE, _OWN = "ours sparse fp16", "ours dense fp16"  # contestants
 
 def sizes(material: Material) -> Section:
     """Bytes of exported files, beside the same model stored densely; of the first seed."""
-    found = grid(material.settings, material.real)
+    found = material.grid
     shown = sorted(
         found.standard if found else [],
         key=lambda one: (one.hidden, one.sparsity, one.block or ""),
@@ -38,7 +38,7 @@ def sizes(material: Material) -> Section:
     if not shown:
         return nothing_yet(
             "sparse model",
-            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
+            material.real.command("sparsity=gradual_block"),
         )
     weights = [one.runs[0].weights for one in shown]
     series = {f"dense {kind}": [one.file_dense[kind] / 1e6 for one in weights] for kind in _KINDS}
@@ -88,7 +88,7 @@ def _size(one: Setting) -> list[str]:
 
 def answer(material: Material) -> str:
     """How much smaller and faster the usual sparse model is, and what that costs."""
-    found = grid(material.settings, material.real)
+    found = material.grid
     one = found.ninety() if found else None
     if found is None or one is None:
         return ""

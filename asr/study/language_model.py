@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from asr.errors import InputError
 from asr.statistics.comparison import Unit
-from asr.study.plan import Grid, grid
+from asr.study.plan import Grid
 from asr.study.section import (
     Compared,
     Material,
@@ -25,7 +25,7 @@ _UNITS: tuple[Unit, ...] = ("words", "characters")
 
 def section(material: Material) -> Section:
     """Dense and block-sparse models of every width and block, searched by the same decoder."""
-    found = grid(material.searched, material.real)
+    found = material.searched_grid
     if found is None or not found.others:
         return Section("No pair of models yet: score and keep them by the commands above.\n")
     models = _models(found)
@@ -38,7 +38,7 @@ def section(material: Material) -> Section:
         head, [_row(one, found.reference, greedy) for one in rows]
     )
     searched = {one.group_key for one in material.searched}
-    everything = grid(material.settings, material.real)
+    everything = material.grid
     missing = [
         units_and_zeros(one)
         for one in (_models(everything) if everything else [])
@@ -53,8 +53,8 @@ def answer(material: Material) -> str:
     """What the usual sparse model costs with a language model, beside what it costs without."""
     pairs = [
         (found.reference, one)
-        for settings in (material.searched, material.settings)
-        if (found := grid(settings, material.real)) and (one := found.ninety())
+        for found in (material.searched_grid, material.grid)
+        if found and (one := found.ninety())
     ]
     if len(pairs) != 2:
         return ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import Comparison, holm
 from asr.study import figures
-from asr.study.plan import BLOCK, SPARSITY, Grid, grid
+from asr.study.plan import BLOCK, SPARSITY, Grid
 from asr.study.section import (
     Material,
     Section,
@@ -57,11 +57,11 @@ class Pair:
 
 def section(material: Material) -> Section:
     """All widths and sparsities by weights, and three kinds of pairs among them."""
-    found = grid(material.settings, material.real)
+    found = material.grid
     pairs = _pairs(found)
     if found is None or not pairs:
         return nothing_yet(
-            "second width", f"python train.py +experiment={material.real.name} model.hidden=112"
+            "second width", material.real.command(f"model.hidden={material.real.width // 2}")
         )
     models = table(
         ["model", "weights not zero", "in recurrent layers", "CER %", "of each seed", "WER %"],
@@ -86,7 +86,7 @@ def section(material: Material) -> Section:
 
 def answer(material: Material) -> str:
     """How sparse models stand to dense ones, by what these are to them."""
-    pairs = _pairs(grid(material.settings, material.real))
+    pairs = _pairs(material.grid)
     if not pairs:
         return ""
     said = []
@@ -103,7 +103,7 @@ def answer(material: Material) -> str:
 
 def _searched(material: Material) -> str:
     """The same of models that were searched with a language model."""
-    pairs = _pairs(grid(material.searched, material.real))
+    pairs = _pairs(material.searched_grid)
     return f" With a language model: in {_shown(pairs)}." if pairs else ""
 
 

@@ -58,7 +58,7 @@ def section(material: Material) -> Section:
         + _lasso(material)
         + (f"\n{chance} {_OF_CHANCE}\n" if (chance := _chance(material)) else "")
         + "\n"
-        + _again("On real speech", grid(material.settings, TWO_LAYERS), material),
+        + _again("On real speech, by two layers", grid(material.settings, TWO_LAYERS), material),
         {_PICTURE: comparison_figure(rows, name)},
     )
 
@@ -70,7 +70,7 @@ def answer(material: Material) -> str:
         for where, experiment in (
             ("synthetic", METHODS),
             ("synthetic (in 32-true)", LASSO),
-            ("real", TWO_LAYERS),
+            ("real (two layers)", TWO_LAYERS),
         )
         if (found := grid(material.settings, experiment)) and (text := _standing(found))
     ]

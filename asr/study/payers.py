@@ -14,7 +14,7 @@ from asr.statistics.contrast import Contrast
 from asr.statistics.subgroups import Subgroup, by_frequency, by_speaker, by_speaking_rate
 from asr.study import figures
 from asr.study.kept import read_words
-from asr.study.plan import REAL, grid
+from asr.study.plan import REAL
 from asr.study.section import Material, Section, nothing_yet, p_value, picture, table
 from asr.study.setting import Setting
 
@@ -61,7 +61,7 @@ def section(material: Material) -> Section:
     if not groups:
         return nothing_yet(
             "90 % sparse model",
-            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
+            material.real.command("sparsity=gradual_block"),
         )
     note = ""
     if not any(one.kind == _WORDS for one in groups):
@@ -101,7 +101,7 @@ def answer(material: Material) -> str:
 
 
 def _of(material: Material) -> Sequence[_Group]:
-    found = grid(material.settings, material.real)
+    found = material.grid
     sparse = found.ninety() if found else None
     if found is None or sparse is None:
         return ()

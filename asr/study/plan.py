@@ -28,6 +28,10 @@ class Experiment:
     corpus: str
     width: int
 
+    def command(self, *overrides: str) -> str:
+        """That trains a run of it."""
+        return " ".join(["python train.py", f"+experiment={self.name}", *overrides])
+
 
 DEEP = Experiment("study_deep", REAL, 224)  # three layers: the best dense model of the size
 TWO_LAYERS = Experiment("study", REAL, 256)  # before a third layer was tried; all widths

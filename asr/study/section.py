@@ -12,7 +12,7 @@ from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, Comparison, Unit, compare, holm
 from asr.study import figures
 from asr.study.kept import SEARCHED, Kept
-from asr.study.plan import BLOCK, Experiment
+from asr.study.plan import BLOCK, Experiment, Grid, grid
 from asr.study.setting import Setting, settings
 
 FIGURES = "figures:"  # where pictures are, until it is known which page shows them
@@ -40,6 +40,16 @@ class Material:
             settings(runs, "validation"),
             settings(runs, "test", SEARCHED),
         )
+
+    @property
+    def grid(self) -> Grid | None:
+        """The experiment's models, by greedy decoding."""
+        return grid(self.settings, self.real)
+
+    @property
+    def searched_grid(self) -> Grid | None:
+        """Those that were scored with a language model, by that."""
+        return grid(self.searched, self.real)
 
     def by(self, real: Experiment) -> "Material":
         """The same, with questions on real speech answered by another experiment."""

@@ -34,14 +34,17 @@ class _Target:
 
 def section(material: Material) -> Section:
     """A row a target, with the interval of what was measured."""
-    found = grid(material.settings, material.real)
-    if found is None or not found.standard:
+    grids = [
+        each
+        for one in dict.fromkeys((material.real, TWO_LAYERS))
+        if (each := grid(material.settings, one)) and each.standard
+    ]
+    if not grids:
         return nothing_yet(
             "sparse model",
-            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
+            material.real.command("sparsity=gradual_block"),
         )
-    grids = [found, *filter(None, [grid(material.settings, TWO_LAYERS)])]
-    targets = [*_at_equal_width(grids), *_wider(grids), *_sizes(found)]
+    targets = [*_at_equal_width(grids), *_wider(grids), *_sizes(grids[0])]
     reached = sum(one.verdict in ("shown", "met") for one in targets)
     left = sum(one.verdict == "open" for one in targets)
     return Section(

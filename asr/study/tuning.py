@@ -7,7 +7,7 @@ from typing import Any
 
 from asr.evaluation.result import Result
 from asr.study.kept import Kept
-from asr.study.plan import REAL, SPARSITY, grid, is_standard
+from asr.study.plan import REAL, SPARSITY, is_standard
 from asr.study.section import Material, Section, between, nothing_yet, seeds_of, table
 from asr.study.setting import Setting
 
@@ -23,7 +23,7 @@ def section(material: Material) -> Section:
     The changes are to the first try or to the recipe that the grid took, whichever is less to
     tell. Further seeds that the grid trained of that recipe are no tries.
     """
-    chosen = grid(material.settings, material.real)
+    chosen = material.grid
     recipe = chosen.reference.group_key if chosen else None
     tries = [one for one in _tries(material, recipe) if one[0].dense]
     if all(one[2].experiment != EXPERIMENT for one in tries):
@@ -37,7 +37,7 @@ def section(material: Material) -> Section:
     for _, run, result in tries:
         rate = f"{100 * result.cer:.1f}"
         changes = _changes(first, run)
-        if run is winner:
+        if result.group_key == recipe:
             rate = f"**{rate}**, the grid's recipe"
         elif winner and (fewer := _changes(winner, run)).count("`") < changes.count("`"):
             changes = f"the grid's recipe, but {fewer}"
@@ -47,19 +47,23 @@ def section(material: Material) -> Section:
 
 def of_sparse(material: Material) -> Section:
     """Tries to tune the usual sparse model by itself, beside the one by the dense one's recipe."""
-    found = grid(material.settings, material.real)
+    found = material.grid
     usual = found.ninety() if found else None
     tuned = {one.group_key: one for one in material.tuned}
     tries = [
         one
         for one in _tries(material)
-        if is_standard(one[0]) and one[0].is_at(SPARSITY) and one[0].hidden == material.real.width
+        if usual is not None
+        and is_standard(one[0])
+        and one[0].is_at(SPARSITY)
+        and (one[0].layers, one[0].hidden) == (usual.layers, usual.hidden)
     ]
     if usual is None or usual.group_key not in tuned or not tries:
         return nothing_yet(
             "sparse model of its own recipe",
-            f"python train.py +experiment={material.real.name} experiment_name={EXPERIMENT} "
-            "sparsity=gradual_block model.dropout=0.1",
+            material.real.command(
+                f"experiment_name={EXPERIMENT}", "sparsity=gradual_block", "model.dropout=0.1"
+            ),
         )
     by_recipe = tuned[usual.group_key]
     rates = between([100 * rate for rate in by_recipe.rates], "{:.1f}")
@@ -128,7 +132,7 @@ def cost(material: Material) -> Section:
     over = f"{spent - BUDGET:.1f} more" if spent > BUDGET else f"{BUDGET - spent:.1f} fewer"
     text = f"The kept runs took {spent:.1f} hours of a core, {over} than the {BUDGET} planned.\n\n"
     text += table(["experiment", "runs kept", "hours of a core"], rows)
-    if found := grid(material.settings, material.real):
+    if found := material.grid:
         own = [run for one in (found.reference, *found.equal_width) for run in one.runs]
         minutes = [run.weights.training_seconds / 60 for run in own]
         text += (

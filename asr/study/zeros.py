@@ -70,7 +70,7 @@ def section(material: Material) -> Section:
     if not found:
         return nothing_yet(
             "90 % sparse model",
-            f"python train.py +experiment={material.real.name} sparsity=gradual_block",
+            material.real.command("sparsity=gradual_block"),
         )
     free, fixed = [one for one in found if one.free], [one for one in found if not one.free]
     text = ""

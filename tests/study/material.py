@@ -28,6 +28,7 @@ def write_kept(
     *,
     seed: int = 1,
     hidden: int = 256,
+    layers: int = 2,
     split: str = "test",
     zeros: float = 0.0,
     pruning: dict[str, Any] | None = None,
@@ -50,7 +51,7 @@ def write_kept(
     (scored / "result.json").write_text(json.dumps(content))
     config = {
         "seed": seed,
-        "model": {"hidden": hidden, "layers": 2, "dropout": 0.1},
+        "model": {"hidden": hidden, "layers": layers, "dropout": 0.1},
         "training": {"epochs": 4},
         "optimizer": {"lr": 1e-3},
         "data": {"max_batch": 16},

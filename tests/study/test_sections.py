@@ -96,11 +96,12 @@ def test_a_second_dense_setting_is_no_silent_choice(grid):
 
 
 def test_questions_are_answered_by_three_layers_once_those_are_trained(grid):
-    deep = {"experiment": "study_deep", "baseline_key": "deep", "hidden": 224}
+    deep = {"experiment": "study_deep", "baseline_key": "deep", "hidden": 224, "layers": 3}
+    untrained = equal_width.section(material(grid).by(DEEP)).text
+    assert "`python train.py +experiment=study_deep sparsity=gradual_block`" in untrained
     two_layers = answers.section(material(grid)).text
     assert "Of models of two layers" not in two_layers
     by_depth = material(grid).by(DEEP)
-    assert by_depth is not material(grid)
     said = answers.section(by_depth).text.splitlines()
     assert said[0].endswith(two_layers.splitlines()[0].split("). ", 1)[1])
     assert "). Of models of two layers: With zeros the dense model's CER of" in said[0]
@@ -120,7 +121,7 @@ def test_questions_are_answered_by_three_layers_once_those_are_trained(grid):
     assert re.search(
         r"\| 2 times .* \| 256 units, 95 % zeros beside 128 units, dense, 2 layers:", text
     )
-    assert re.search(r"\| 90 % in 16x16: CER within 5 % .* \| 2 layers: \+150.0 % ", text)
+    assert re.search(r"\| 90 % in 16x16: CER within 5 % .* \| 3 layers: \+150.0 % ", text)
 
 
 def test_block_sizes_go_from_small_to_large(grid):
@@ -270,7 +271,7 @@ def test_methods_on_real_speech(grid):
     write_kept(grid, "d", damaged(4), **CHEAP)
     write_kept(grid, "g", damaged(10), zeros=0.9, **CHEAP)
     write_kept(grid, "grown", damaged(15), zeros=0.9, method="gradual_regrow")
-    _, text = method.section(material(grid)).text.split("On real speech, in 16x16 blocks")
+    _, text = method.section(material(grid)).text.split("On real speech, by two layers, in 16x16 blocks")
     assert text.startswith(" and by the test split, gradual, regrown, score l2 comes first; ")
     assert "its CER is -62.5 % (" in text  # 15 errors beside 40
     assert cells(text, "gradual, regrown")[8].startswith("-62.5 % (")
@@ -289,7 +290,7 @@ def test_group_lasso_by_either_step_is_compared_within_its_own_experiment(grid):
         write_kept(grid, step, damaged(count), zeros=0.9, collapsed=empty, **lasso, **own)
     before, text = method.section(material(grid)).text.split("On synthetic speech in 32-true")
     assert "group lasso" not in before
-    text, _ = text.split("On real speech there is no second method yet")
+    text, _ = text.split("On real speech, by two layers there is no second method yet")
     assert "gradual, score l2 comes first" in text
     order = re.findall(r"^\| (gradual[^|]*|dense|group lasso[^|]*), 1 seed", text, re.MULTILINE)
     lasso = "group lasso alone (GL), score l2"
@@ -624,7 +625,7 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
         path.write_text(json.dumps(content))
         with pytest.raises(InputError, match="at most one of other settings") as refused:
             choice.section(material(grid))
-        assert str(refused.value).startswith("models.json: expected a run of ")  # no damaged file
+        assert str(refused.value).startswith(f"{path}: expected a run of ")  # no damaged file
         del content["seconds"][name]
     # In rounds that swing, a lower median is not shown to be faster.
     swinging = [7.0, 7.1, 7.2, 7.3, 8.1, 8.2, 8.3, 8.4, 8.5]
