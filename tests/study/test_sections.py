@@ -271,7 +271,9 @@ def test_methods_on_real_speech(grid):
     write_kept(grid, "d", damaged(4), **CHEAP)
     write_kept(grid, "g", damaged(10), zeros=0.9, **CHEAP)
     write_kept(grid, "grown", damaged(15), zeros=0.9, method="gradual_regrow")
-    _, text = method.section(material(grid)).text.split("On real speech, by two layers, in 16x16 blocks")
+    _, text = method.section(material(grid)).text.split(
+        "On real speech, by two layers, in 16x16 blocks"
+    )
     assert text.startswith(" and by the test split, gradual, regrown, score l2 comes first; ")
     assert "its CER is -62.5 % (" in text  # 15 errors beside 40
     assert cells(text, "gradual, regrown")[8].startswith("-62.5 % (")
