@@ -29,8 +29,7 @@ def section(material: Material) -> Section:
     rows = compared(material)
     if rows is None:
         return nothing_yet(
-            "sparse model of equal width",
-            material.real.command("sparsity=gradual_block"),
+            "sparse model of equal width", material.real.command("sparsity=gradual_block")
         )
     columns = {"weights not zero": lambda one: f"{one.nonzero:,}"}
     return Section(

@@ -27,8 +27,7 @@ def section(material: Material) -> Section:
     found = material.grid
     if found is None or not found.others:
         return nothing_yet(
-            "sparse model on real speech",
-            material.real.command("sparsity=gradual_block"),
+            "sparse model on real speech", material.real.command("sparsity=gradual_block")
         )
     rows = beside(found.reference, found.others)
     head = [

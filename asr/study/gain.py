@@ -36,10 +36,7 @@ def sizes(material: Material) -> Section:
         key=lambda one: (one.hidden, one.sparsity, one.block or ""),
     )
     if not shown:
-        return nothing_yet(
-            "sparse model",
-            material.real.command("sparsity=gradual_block"),
-        )
+        return nothing_yet("sparse model", material.real.command("sparsity=gradual_block"))
     weights = [one.runs[0].weights for one in shown]
     series = {f"dense {kind}": [one.file_dense[kind] / 1e6 for one in weights] for kind in _KINDS}
     for kind in _KINDS:

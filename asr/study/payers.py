@@ -59,10 +59,7 @@ def section(material: Material) -> Section:
     """Who pays for 90 % in 16x16: speakers, speaking rates, rare words."""
     groups = _of(material)
     if not groups:
-        return nothing_yet(
-            "90 % sparse model",
-            material.real.command("sparsity=gradual_block"),
-        )
+        return nothing_yet("90 % sparse model", material.real.command("sparsity=gradual_block"))
     note = ""
     if not any(one.kind == _WORDS for one in groups):
         note = "No word counts are kept, so rare words are not told apart.\n"

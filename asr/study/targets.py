@@ -40,10 +40,7 @@ def section(material: Material) -> Section:
         if (each := grid(material.settings, one)) and each.standard
     ]
     if not grids:
-        return nothing_yet(
-            "sparse model",
-            material.real.command("sparsity=gradual_block"),
-        )
+        return nothing_yet("sparse model", material.real.command("sparsity=gradual_block"))
     targets = [*_at_equal_width(grids), *_wider(grids), *_sizes(grids[0])]
     reached = sum(one.verdict in ("shown", "met") for one in targets)
     left = sum(one.verdict == "open" for one in targets)

@@ -50,13 +50,13 @@ def of_sparse(material: Material) -> Section:
     found = material.grid
     usual = found.ninety() if found else None
     tuned = {one.group_key: one for one in material.tuned}
+    alike = (usual.layers, usual.hidden) if usual else None
     tries = [
         one
         for one in _tries(material)
-        if usual is not None
-        and is_standard(one[0])
+        if is_standard(one[0])
         and one[0].is_at(SPARSITY)
-        and (one[0].layers, one[0].hidden) == (usual.layers, usual.hidden)
+        and (one[0].layers, one[0].hidden) == alike
     ]
     if usual is None or usual.group_key not in tuned or not tries:
         return nothing_yet(

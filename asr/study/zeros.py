@@ -68,10 +68,7 @@ def section(material: Material) -> Section:
     """Zeros by layer, direction, matrix and gate, of every method at 90 %."""
     found = _found(material)
     if not found:
-        return nothing_yet(
-            "90 % sparse model",
-            material.real.command("sparsity=gradual_block"),
-        )
+        return nothing_yet("90 % sparse model", material.real.command("sparsity=gradual_block"))
     free, fixed = [one for one in found if one.free], [one for one in found if not one.free]
     text = ""
     if fixed:
