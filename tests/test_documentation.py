@@ -20,6 +20,19 @@ def test_local_links_resolve(page: Path) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_linked_headings_exist(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if link[1] not in anchors(page.parent / link[0], page)] == []
+
+
+def anchors(linked: Path, page: Path) -> set[str]:
+    """Those that a page's headings get: small letters, words joined by hyphens, no punctuation."""
+    text = (page if linked.is_dir() else linked).read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
 def test_the_tree_is_the_real_one() -> None:
     tree = README.split("## The tree")[1].split("```")[1]
     shown = {line.split()[0].rstrip("/") for line in tree.splitlines() if line.startswith("  ")}
