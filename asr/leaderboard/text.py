@@ -17,8 +17,8 @@ LEGEND = (
     "these trained seeds on other speech of the kind; what other seeds would give is not in them, "
     "least of all where the row or its baseline has one (1 seed). Zeros are of the pruned "
     "matrices. rtf, PyTorch checkpoint: processing by audio time with dense arithmetic, which "
-    "zeros do not speed up; python -m asr.inference.benchmark.whole_model and python -m "
-    "asr.transcribe measure exported models."
+    "zeros do not speed up; python -m asr.inference.benchmark.several_models times runs in the "
+    "runtime, which uses them."
 )
 _NUMBERS = {"zeros %", "weights", "not zero", "bytes", "rtf", "seeds"}
 

@@ -37,7 +37,7 @@ def plans_of(
         overrides: that name the run.
         identity: of the run.
         baselines: `compared` adds the dense run of every sparse one, `needed` only of those that
-            start from its weights.
+            take thresholds from its weights.
     """
     if baselines not in ("compared", "needed"):
         raise InputError(

@@ -21,7 +21,7 @@ class RunIdentity:
     folder: Path
     settings: dict[str, Any]  # the resolved configuration, with the dense run's folder filled in
     dense_folder: Path  # of the dense run of these settings and seed: finished, or where it belongs
-    needs_dense: bool  # whether this one starts from that one
+    needs_dense: bool  # whether this one takes its thresholds from that one
 
     def in_status(self) -> dict[str, Any]:
         """What every status of the run repeats."""

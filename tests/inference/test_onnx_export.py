@@ -1,13 +1,15 @@
 """ONNX files compute in onnxruntime what checkpoints do, in batches of any lengths."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from asr.errors import InputError
-from asr.evaluation.forward import log_probabilities
+from asr.evaluation.forward import log_probabilities, waveform_features
 from asr.inference import onnx_layers
 from asr.inference.folding import folded
 from asr.inference.onnx_export import export_onnx, main, run_batch
@@ -87,6 +89,21 @@ def test_the_command_compares_and_describes(tmp_path, capsys):
     assert properties["features"]["hop"] == 160
     assert len(properties["features"]["mean"]) == 80
     assert properties["provenance"]["run_key"] == "k1"
+
+
+def test_what_the_page_says_is_the_checkpoint_s_own(tmp_path, monkeypatch):
+    """The snippet of docs/runtime.md as it stands, from samples to log-probabilities."""
+    trained = write_run(tmp_path / "run")
+    export_onnx(tmp_path / "run", tmp_path / "model.onnx")
+    page = (Path(__file__).parents[2] / "docs/runtime.md").read_text(encoding="utf-8")
+    (code,) = [one for one in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "onnx" in one]
+    monkeypatch.chdir(tmp_path)
+    samples = np.random.default_rng(0).normal(scale=0.1, size=16000).astype(np.float32)
+    names = {"samples": samples, "rate": 16000}
+    exec(code, names)
+    own = waveform_features(trained, samples, 16000)
+    expected = log_probabilities(trained, [own])[0][:, 0].numpy()
+    np.testing.assert_allclose(names["log_probs"][:, 0], expected, atol=1e-4)
 
 
 def test_what_computes_something_else_is_not_written(tmp_path, monkeypatch):
