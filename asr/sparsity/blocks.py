@@ -31,6 +31,16 @@ def block_means(weight: Tensor, rows: int, columns: int) -> Tensor:
     return sums / _block_sums(weight.new_ones(weight.shape), rows, columns)
 
 
+def block_root_mean_squares(weight: Tensor, rows: int, columns: int) -> Tensor:
+    """2-norm of each block by the root of its size, (R, C) as in `block_maxima`.
+
+    Blocks of one size rank as by their norms; a smaller one at the edge ranks beside them.
+    """
+    return block_norms(weight, rows, columns) / block_norms(
+        weight.new_ones(weight.shape), rows, columns
+    )
+
+
 def spread(blocks: Tensor, shape: tuple[int, int], rows: int, columns: int) -> Tensor:
     """One value a block (R, C) to one value a weight (outputs, inputs), the inverse of scoring."""
     wide = blocks.repeat_interleave(columns, 1)[:, : shape[1]]

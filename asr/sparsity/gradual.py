@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from asr.errors import InputError
-from asr.sparsity.blocks import block_maxima, block_means, block_norms
+from asr.sparsity.blocks import block_maxima, block_means, block_root_mean_squares
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.schedule import Window, cubic_sparsity, window
 from asr.sparsity.selection import Part, Selection, sparsity_by_part
@@ -18,7 +18,7 @@ from asr.sparsity.threshold import block_shape
 SCORES: Mapping[str, Callable[[Tensor, int, int], Tensor]] = {
     "max": block_maxima,
     "mean": block_means,
-    "l2": block_norms,
+    "l2": block_root_mean_squares,
 }
 
 
@@ -37,7 +37,8 @@ class GradualPruning:
         block: [rows, columns].
         sparsity: of blocks, in every part; the number that goes is the nearest to it.
         exceptions: {match: pattern of part names, sparsity} for parts that differ.
-        score: of a block, from the magnitudes of its weights: `max`, `mean` or `l2`.
+        score: of a block, from the magnitudes of its weights: `max`, `mean`, or `l2`, by
+            the root of its size: a smaller block at the edge would else always be the first to go.
         start, end: of pruning, in fractions of training; an unset start is the second epoch's.
         frequency: of updates, likewise; the last one is always at the end.
         regrow: share of the kept blocks replaced in an update at the start; 0 for none.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from asr.sparsity.blocks import block_norms
+from asr.sparsity.blocks import block_root_mean_squares
 from asr.sparsity.penalty import Penalty
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.schedule import window
@@ -76,5 +76,4 @@ class _SmallNorms:
     def keep(
         self, part: Part, weight: Tensor, gradient: Tensor | None, kept: Tensor, step: int
     ) -> Tensor:
-        sizes = block_norms(weight.new_ones(weight.shape), *self.block)  # root of their number
-        return kept & (block_norms(weight, *self.block) / sizes > self.threshold)
+        return kept & (block_root_mean_squares(weight, *self.block) > self.threshold)

@@ -5,7 +5,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from asr.sparsity.blocks import block_maxima, block_means, block_norms, spread
+from asr.sparsity.blocks import (
+    block_maxima,
+    block_means,
+    block_norms,
+    block_root_mean_squares,
+    spread,
+)
 from tests.sparsity.plain import SHAPES, cut, random
 
 MATRICES = ((32, 48), (12, 10), (33, 17), (1, 9), (3, 1), (1, 1))
@@ -19,6 +25,7 @@ MATRICES = ((32, 48), (12, 10), (33, 17), (1, 9), (3, 1), (1, 1))
         (block_maxima, lambda b: max(abs(x) for x in b.flat)),
         (block_means, lambda b: sum(abs(x) for x in b.flat) / b.size),
         (block_norms, lambda b: sum(x * x for x in b.flat) ** 0.5),
+        (block_root_mean_squares, lambda b: (sum(x * x for x in b.flat) / b.size) ** 0.5),
     ],
 )
 def test_scores_are_those_of_a_loop_over_blocks(

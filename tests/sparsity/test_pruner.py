@@ -163,6 +163,17 @@ def test_kept_blocks_are_the_highest_of_a_loop() -> None:
     np.testing.assert_array_equal(pruner.kept["weight"].numpy(), scores >= least)
 
 
+def test_blocks_at_the_edge_are_not_the_first_to_go() -> None:
+    """Fresh gates of 28 rows in blocks of 12x2: the third of each column has 4 rows."""
+    weights = {"weight": matrix(28, 400)}
+    pruner = gradual(weights, block=[12, 2], sparsity=0.9, start=0.0, end=0.01, score="l2")
+    walk(pruner, weights, 1, lr=0.0)
+    (kept,) = pruner.kept.values()
+    first, second, edge = kept.double().mean(1).tolist()
+    # A mean of 8 squares scatters more than one of 24, and so is more often a high one.
+    assert 0.03 < min(first, second) < edge < 0.3
+
+
 def test_ties_do_not_change_the_count() -> None:
     assert highest(torch.ones(3, 4), 5).flatten().tolist() == [True] * 5 + [False] * 7
     weights = {"weight": nn.Parameter(torch.ones(20, 20))}
