@@ -14,6 +14,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.statistics.few import sign_test
+
 RESAMPLES, SEED = 2000, 0  # of everything this project prints: equal draws wherever N is equal
 
 _COUNTED = 10  # resamples beyond a value: fewer are too few to count a tail by
@@ -42,7 +44,7 @@ class Bootstrap:
     estimate: float
     error: float  # standard
     t: NDArray[np.float64]  # (resamples,), or none where nothing can be said
-    differing: int  # units drawn whose value is not 0
+    least_p: float  # two-sided: fewer units differ than could show more
 
     def interval(self, level: float = 0.95) -> Interval:
         """Equal-tailed: for rates, whose distribution leans to one side.
@@ -60,12 +62,12 @@ class Bootstrap:
     def symmetric_interval(self, level: float = 0.95) -> Interval:
         """Of a difference, which may lean to either side (Hall 1988: the smaller error there).
 
-        It holds 0 where so few units differ that no sign test of them would reject it.
+        It holds 0 where so few units differ that no test of them would reject it.
         """
         if not len(self.t):
             return Interval(self.estimate, math.nan, math.nan, level)
         half = self.error * float(np.quantile(np.abs(self.t), level))
-        if self._sign_test > 1 - level:
+        if self.least_p > 1 - level:
             half = max(half, abs(self.estimate))
         return Interval(self.estimate, self.estimate - half, self.estimate + half, level)
 
@@ -77,14 +79,9 @@ class Bootstrap:
         if self.estimate == 0 or not (self.error == 0 or len(self.t)):
             return 1.0
         if self.error == 0:  # the same deviation everywhere
-            return self._sign_test
+            return self.least_p
         beyond = _share_beyond(np.sort(-np.abs(self.t)), -abs(self.estimate / self.error))
-        return max(self._sign_test, beyond)
-
-    @property
-    def _sign_test(self) -> float:
-        """Exact two-sided p where all units that differ do so in one direction, 2 * 0.5**n."""
-        return min(1.0, 2 * 0.5**self.differing)
+        return max(self.least_p, beyond)
 
     def p_below(self) -> float:
         """One-sided p of a truth of 0 or more: small where the estimate is well below 0."""
@@ -100,23 +97,23 @@ def bootstrap(
     extreme of the others.
     """
     total, none, size = float(lengths.sum()), np.zeros(0), np.abs(values)
-    differing = int(np.count_nonzero(size > _NOTHING * size.max(initial=0)))
+    least_p = sign_test(int(np.count_nonzero(size > _NOTHING * size.max(initial=0))))
     if not total:
-        return Bootstrap(math.nan, math.nan, none, differing)
+        return Bootstrap(math.nan, math.nan, none, least_p)
     estimate = float(values.sum()) / total
     if len(values) < 2:
-        return Bootstrap(estimate, math.nan, none, differing)
+        return Bootstrap(estimate, math.nan, none, least_p)
     residual = values - estimate * lengths
     error = math.sqrt(float(residual @ residual)) / total
     if error * total <= _NOTHING * math.sqrt(float(values @ values)):
-        return Bootstrap(estimate, 0.0, none, differing)
+        return Bootstrap(estimate, 0.0, none, least_p)
     terms = np.stack([residual, lengths, residual**2, residual * lengths, lengths**2], axis=1)
     sums = resampling_weights(len(values), resamples, seed) @ terms
     sums = sums[sums[:, 1] > 0]  # some reference that is not empty was drawn
     drawn = sums[:, 1]
     deviation = sums[:, 0] / drawn
     squares = sums[:, 2] - 2 * deviation * sums[:, 3] + deviation**2 * sums[:, 4]
-    return studentised(estimate, error, deviation, squares / drawn**2, differing)
+    return studentised(estimate, error, deviation, squares / drawn**2, least_p)
 
 
 def studentised(
@@ -124,17 +121,17 @@ def studentised(
     error: float,
     deviation: NDArray[np.float64],
     variance: NDArray[np.float64],
-    differing: int,
+    least_p: float,
 ) -> Bootstrap:
     """From each resample's deviation from the estimate and its squared standard error, `(R,)`."""
     # Squares that are 0 come out as the rounding of what cancelled, and their root is no spread.
     usable = variance > _CANCELLED * error**2
     t = deviation[usable] / np.sqrt(variance[usable])
     if np.abs(t).max(initial=0) < _NOTHING:  # as with two units of one length
-        return Bootstrap(estimate, error, np.zeros(0), differing)
+        return Bootstrap(estimate, error, np.zeros(0), least_p)
     rest = deviation[~usable]
     rest = np.where(np.abs(rest) > _NOTHING * error, np.sign(rest), 0) * np.abs(t).max()
-    return Bootstrap(estimate, error, np.concatenate([t, rest]), differing)
+    return Bootstrap(estimate, error, np.concatenate([t, rest]), least_p)
 
 
 @lru_cache(maxsize=4)

@@ -13,6 +13,7 @@ from asr.errors import InputError
 from asr.statistics.bootstrap import RESAMPLES, SEED, Interval, bootstrap
 from asr.statistics.interval import by_cluster, speaker_clusters
 from asr.statistics.mapsswe import matched_pairs_p, segment_errors
+from asr.statistics.non_inferiority import non_inferiority_p, units_needed
 from asr.statistics.power import utterances_needed
 from asr.statistics.system import System
 
@@ -44,8 +45,9 @@ class Comparison:
     @cached_property
     def difference_by_utterance(self) -> Interval:
         """The difference where utterances are drawn, whoever speaks them."""
-        values, lengths = _excess(self.a, self.b, self.unit, 0.0)
-        return bootstrap(values, lengths, self.resamples, self.seed).symmetric_interval()
+        errors_a, errors_b, lengths = _drawn_errors(self.a, self.b, self.unit, None)
+        gap = bootstrap(errors_b - errors_a, lengths, self.resamples, self.seed)
+        return gap.symmetric_interval()
 
     @property
     def p_utterances(self) -> float:
@@ -79,7 +81,8 @@ class Comparison:
         """
         if self.p < ALPHA:
             return None
-        return self._utterances(utterances_needed(*self._drawn_excess(0.0)))
+        errors_a, errors_b, lengths = self._drawn_errors
+        return self._utterances(utterances_needed(errors_b - errors_a, lengths))
 
     def utterances_for(self, margin: float) -> int | None:
         """Utterances to show b within `margin` of a with 80 % power, were the rates as seen.
@@ -87,10 +90,9 @@ class Comparison:
         Of more speakers where speakers are drawn. None where this set shows it already, or where
         b's rate is beyond the margin.
         """
-        excess, lengths = self._drawn_excess(margin)
-        if excess.sum() >= 0 or self.non_inferior(margin):
+        if self.non_inferior(margin):
             return None
-        return self._utterances(utterances_needed(excess, lengths))
+        return self._utterances(units_needed(*self._drawn_errors, margin))
 
     def speakers_of(self, utterances: int) -> int:
         """How many speakers so many utterances would have, each with as many as here."""
@@ -106,12 +108,12 @@ class Comparison:
 
     def non_inferiority_p(self, margin: float) -> float:
         """One-sided p of b's rate being (1 + margin) times a's, or more."""
-        return bootstrap(*self._drawn_excess(margin), self.resamples, self.seed).p_below()
+        return non_inferiority_p(*self._drawn_errors, margin, self.resamples, self.seed)
 
-    def _drawn_excess(self, margin: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The excess of b beyond the margin and reference lengths of each unit drawn."""
-        values, lengths = _excess(self.a, self.b, self.unit, margin)
-        return by_cluster(values, self._clusters), by_cluster(lengths, self._clusters)
+    @cached_property
+    def _drawn_errors(self) -> tuple[NDArray[np.float64], ...]:
+        """Errors of a and of b and reference lengths of each unit drawn."""
+        return _drawn_errors(self.a, self.b, self.unit, self._clusters)
 
     @cached_property
     def _clusters(self) -> NDArray[np.int64] | None:
@@ -136,8 +138,8 @@ def compare(
     """
     refuse_unpaired(a, b)
     clusters = speaker_clusters(a.speakers)
-    difference, lengths = (by_cluster(one, clusters) for one in _excess(a, b, unit, 0.0))
-    base = by_cluster(counts(a, unit)[0], clusters)
+    errors_a, errors_b, lengths = _drawn_errors(a, b, unit, clusters)
+    difference = errors_b - errors_a
     gap = bootstrap(difference, lengths, resamples, seed)
     return Comparison(
         a=a,
@@ -145,7 +147,7 @@ def compare(
         unit=unit,
         drawn="utterances" if clusters is None else "speakers",
         difference=gap.symmetric_interval(),
-        relative=bootstrap(difference, base, resamples, seed).symmetric_interval(),
+        relative=bootstrap(difference, errors_a, resamples, seed).symmetric_interval(),
         p=gap.p(),
         resamples=resamples,
         seed=seed,
@@ -159,12 +161,12 @@ def counts(system: System, unit: Unit) -> tuple[NDArray[np.float64], NDArray[np.
     return system.character_errors, system.characters
 
 
-def _excess(
-    a: System, b: System, unit: Unit, margin: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Errors of b less (1 + margin) times those of a, and reference lengths, `(N,)` each."""
+def _drawn_errors(
+    a: System, b: System, unit: Unit, clusters: NDArray[np.int64] | None
+) -> tuple[NDArray[np.float64], ...]:
+    """Errors of a and of b and reference lengths, of each cluster or utterance."""
     (errors_a, lengths), (errors_b, _) = counts(a, unit), counts(b, unit)
-    return errors_b - (1 + margin) * errors_a, lengths
+    return tuple(by_cluster(one, clusters) for one in (errors_a, errors_b, lengths))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

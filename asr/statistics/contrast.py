@@ -14,6 +14,7 @@ from asr.statistics.bootstrap import (
     resampling_weights,
     studentised,
 )
+from asr.statistics.few import at_most, sign_test
 
 Ratio = tuple[NDArray[np.float64], NDArray[np.float64]]  # what is summed, and by what; each `(N,)`
 
@@ -48,7 +49,6 @@ def _bootstrap(summed: NDArray[np.float64], resamples: int) -> Bootstrap:
     totals = summed.sum(axis=0, keepdims=True)
     difference = float(_difference(totals)[0])
     error = float(np.linalg.norm(summed @ _gradient(totals)[0]))
-    differing = int(np.count_nonzero(summed[:, [0, 2]].any(axis=1)))
     weights = resampling_weights(len(summed), resamples, SEED)
     drawn = weights @ summed
     some = (drawn[:, 1] > 0) & (drawn[:, 3] > 0)
@@ -56,9 +56,23 @@ def _bootstrap(summed: NDArray[np.float64], resamples: int) -> Bootstrap:
     squares = (weights[some] @ products).reshape(-1, 4, 4)
     gradient = _gradient(drawn[some])
     variance = np.einsum("ri,rij,rj->r", gradient, squares, gradient)
-    return studentised(
-        difference, error, _difference(drawn[some]) - difference, variance, differing
-    )
+    deviation = _difference(drawn[some]) - difference
+    return studentised(difference, error, deviation, variance, _least_p(summed))
+
+
+def _least_p(summed: NDArray[np.float64]) -> float:
+    """Two-sided p below which what differs on the side with fewer such units cannot bring it.
+
+    A side in which no unit differs has no spread, and would seem known exactly. But where few of
+    its units differ by chance alone, none may have: as likely as so few where the other side's
+    share of units differ, or, if that is less, as all of these few leaning one way.
+    """
+    values, lengths = summed[:, [0, 2]] != 0, summed[:, [1, 3]] > 0
+    differing, units = (each.sum(axis=0).tolist() for each in (values, lengths))
+    fewer, more = sorted((0, 1), key=lambda side: differing[side] / units[side])
+    expected = units[fewer] * differing[more] / units[more]
+    of_fewer = min(sign_test(differing[fewer]), 2 * at_most(differing[fewer], expected), 1.0)
+    return max(sign_test(int(values.any(axis=1).sum())), of_fewer)
 
 
 def _difference(sums: NDArray[np.float64]) -> NDArray[np.float64]:

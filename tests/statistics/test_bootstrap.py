@@ -122,7 +122,7 @@ def test_no_spread_is_no_certainty(units: int, p: float) -> None:
 def test_rounding_is_no_difference() -> None:
     """Thirds, as means over three seeds are, that cancel in all speakers but two."""
     values = np.array([1 / 3 + 1 / 3 - 2 / 3 + 1e-17] * 20 + [1.0, 2.0])
-    assert bootstrap(values, np.full(22, 9.0), 100, 0).differing == 2
+    assert bootstrap(values, np.full(22, 9.0), 100, 0).least_p == 2 * 0.5**2
 
 
 def test_two_units_or_three_prove_nothing() -> None:

@@ -68,7 +68,14 @@ def test_a_system_beside_itself(pair: tuple[System, System]) -> None:
     assert np.isnan([found.difference.low, found.difference.high]).all()
     assert (found.p, found.p_mapsswe, found.p_utterances) == (1.0, 1.0, 1.0)
     assert found.utterances_needed is None
-    assert found.non_inferior(0.05)
+    # No disagreement was seen; at the margin there would be 5 % as many as errors.
+    unseen = math.exp(-0.05 * a.word_errors.sum())
+    assert found.non_inferiority_p(0.05) == pytest.approx(unseen)
+    assert found.non_inferior(0.05) == (unseen < 0.025)
+    assert found.non_inferior(0.2)
+    # Twice and 0.8 more standard errors of a Poisson count: 0.05 e n = (1.96 + 0.84)^2.
+    needed = math.ceil(150 * 2.801585**2 / (0.05 * a.word_errors.sum()))
+    assert found.utterances_for(0.05) == (None if unseen < 0.025 else needed)
 
 
 def test_a_difference_too_small_for_the_set_tells_how_many_it_needs(tmp_path: Path) -> None:

@@ -52,6 +52,36 @@ def test_what_never_differs_shows_nothing() -> None:
     assert none.p == 1
 
 
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_a_part_in_which_hardly_a_unit_differs_by_chance(share: float) -> None:
+    """10 utterances beside 240, each with one error more with the same probability in both."""
+    rng = np.random.default_rng(8)
+    lengths, inside = np.full(250, 10.0), np.arange(250) < 10
+    p_values, hits = [], []
+    for _ in range(500):
+        values = (rng.random(250) < share).astype(float)
+        found = contrast((values * inside, lengths * inside), (values * ~inside, lengths * ~inside))
+        p_values.append(found.p)
+        hits.append(covered(found.difference, 0.0))
+    rate = float(np.mean(np.array(p_values) < 0.05))
+    print(f"a part of 10 beside 240, {share} of them differ: p below 0.05 in {100 * rate:.1f} %")
+    assert rate <= 0.05
+    assert np.mean(hits) >= 0.95
+
+
+def test_few_beside_many_by_hand() -> None:
+    """None of 10 units differs, 60 of 240 do: 2.5 are expected, and none is seen at exp(-2.5)."""
+    lengths, inside = np.full(250, 10.0), np.arange(250) < 10
+    values = np.zeros(250)
+    values[10:70] = 1.0
+    found = contrast((values * inside, lengths * inside), (values * ~inside, lengths * ~inside))
+    assert math.isclose(found.p, 2 * math.exp(-2.5))
+    assert found.difference.high >= 0
+    values[0] = 1.0  # one differs: at most as many at exp(-2.5) (1 + 2.5), and a coin shows nothing
+    found = contrast((values * inside, lengths * inside), (values * ~inside, lengths * ~inside))
+    assert found.p >= 2 * math.exp(-2.5) * 3.5 - 0.01
+
+
 def test_nothing_to_divide_by() -> None:
     found = contrast((np.ones(3), np.zeros(3)), (np.ones(3), np.ones(3)))
     assert math.isnan(found.difference.estimate)
