@@ -19,6 +19,7 @@ from asr.statistics.system import System
 
 Unit = Literal["words", "characters"]
 Drawn = Literal["utterances", "speakers"]
+_Counts = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 ALPHA = 0.05
 
 
@@ -111,7 +112,7 @@ class Comparison:
         return non_inferiority_p(*self._drawn_errors, margin, self.resamples, self.seed)
 
     @cached_property
-    def _drawn_errors(self) -> tuple[NDArray[np.float64], ...]:
+    def _drawn_errors(self) -> _Counts:
         """Errors of a and of b and reference lengths of each unit drawn."""
         return _drawn_errors(self.a, self.b, self.unit, self._clusters)
 
@@ -161,12 +162,14 @@ def counts(system: System, unit: Unit) -> tuple[NDArray[np.float64], NDArray[np.
     return system.character_errors, system.characters
 
 
-def _drawn_errors(
-    a: System, b: System, unit: Unit, clusters: NDArray[np.int64] | None
-) -> tuple[NDArray[np.float64], ...]:
+def _drawn_errors(a: System, b: System, unit: Unit, clusters: NDArray[np.int64] | None) -> _Counts:
     """Errors of a and of b and reference lengths, of each cluster or utterance."""
     (errors_a, lengths), (errors_b, _) = counts(a, unit), counts(b, unit)
-    return tuple(by_cluster(one, clusters) for one in (errors_a, errors_b, lengths))
+    return (
+        by_cluster(errors_a, clusters),
+        by_cluster(errors_b, clusters),
+        by_cluster(lengths, clusters),
+    )
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -93,6 +93,10 @@ def pair(a: Side, b: Side, test_set: str | None) -> tuple[System, System, list[s
             "on one manifest.",
         )
     ((of_a, of_b),) = pairs
+    if _decoding(of_a)[1:] != _decoding(of_b)[1:]:
+        notices.append(
+            f"a was read by {of_a.decoder} and b by {of_b.decoder}: what differs is the decoder too"
+        )
     return of_a, of_b, list(dict.fromkeys(notices))
 
 

@@ -1,7 +1,8 @@
 """Who pays: how two systems differ on parts of a test set, each with its interval."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -27,6 +28,19 @@ class Subgroup:
     difference: Interval  # b - a, utterances of the part drawn; NaN ends where all differ alike
     to_rest: Contrast | None  # of b - a; None without a rest, as of insertions
     relative_to_rest: Contrast | None  # of b - a by the errors of a
+    lost: "Lost | None" = None  # of words alone
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Reference words that a has right, and those of them that another has wrong.
+
+    Means over all pairs of seeds.
+    """
+
+    right: float  # in a
+    by_b: float
+    by_seed: float  # of a's own others; NaN of one seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +115,26 @@ def by_frequency(a: System, b: System, trained_on: Mapping[str, int]) -> list[Su
         for name, band in bands.items()
     }
     parts = [
-        _errors(name, own, [other for other in counted.values() if other is not own])
+        replace(
+            _errors(name, own, [other for other in counted.values() if other is not own]),
+            lost=_lost(a, b, bands[name]),
+        )
         for name, own in counted.items()
     ]
     of_a, of_b = (one.slots.per_utterance(one.slots.insertions) for one in (a, b))
     return [*parts, _errors("insertions", _Counts(of_a, of_b, a.words), [])]
+
+
+def _lost(a: System, b: System, band: NDArray[np.bool_]) -> Lost:
+    """Of the reference words of a band, (slots,)."""
+    seeds, wrong_a, wrong_b = len(a.results), a.slots.wrong[band], b.slots.wrong[band]
+    # Of n seeds that have w of a word's n readings wrong, w (n - w) of n (n - 1) pairs lose it.
+    pairs = seeds / (seeds - 1) if seeds > 1 else math.nan
+    return Lost(
+        float((1 - wrong_a).sum()),
+        float(((1 - wrong_a) * wrong_b).sum()),
+        pairs * float((wrong_a * (1 - wrong_a)).sum()),
+    )
 
 
 def _thirds(

@@ -73,12 +73,16 @@ def _sentence(rows: list[Compared]) -> str:
     (small, of_small), *_, (large, of_large) = found = without_reference(rows)
     gap = compare_settings(small, large).relative
     rates = [one.cer for one, _ in found]
-    head = "the larger the block, the higher the CER: " if rates == sorted(rates) else ""
     steps = [
-        (compare_settings(one, other).relative, f"from {_name(one)} to {_name(other)}")
+        (compare_settings(one, other), f"from {_name(one)} to {_name(other)}")
         for (one, _), (other, _) in pairwise(found)
     ]
-    step, which = max(steps, key=lambda one: one[0].estimate)
+    head = "the larger the block, the higher the CER: " if rates == sorted(rates) else ""
+    apart = sum(p < ALPHA for p in holm([gap.p for gap, _ in steps]))
+    if head and apart < len(steps):
+        head = f"the CER rises with the block ({apart} of {len(steps)} steps are told apart): "
+    largest, which = max(steps, key=lambda one: one[0].relative.estimate)
+    step = largest.relative
     return (
         f"At 90 % zeros {head}to dense {signed(of_small.relative)} with {_name(small)}, "
         f"{signed(of_large.relative)} with {_name(large)}, which is {signed(gap)} to "

@@ -22,6 +22,7 @@ from asr.study.section import (
     picture,
     signed,
     table,
+    told_apart,
     units_and_zeros,
 )
 from asr.study.setting import Setting
@@ -212,11 +213,11 @@ def _untimed(found: Grid, timed: Sequence[_Timed]) -> str:
 
 
 def _beats(one: _Timed, other: _Timed, rounds: Rounds) -> bool:
-    """Whether the whole interval of both differences is on its side."""
+    """Whether it is shown to be faster and, by p, to err less."""
     if one is other:
         return False
     sooner = median_interval(rounds.ratios(other.run, one.run).tolist())
-    return sooner.low > 1 and compare_settings(one.setting, other.setting).relative.low > 0
+    return sooner.low > 1 and told_apart(compare_settings(one.setting, other.setting)) > 0
 
 
 def _neighbours(timed: Sequence[_Timed], rounds: Rounds) -> str:

@@ -3,12 +3,13 @@
 import argparse
 import json
 import sys
+from datetime import datetime
 from glob import glob
 from pathlib import Path
 
 from asr.errors import InputError, report_input_errors
-from asr.evaluation.result import HYPOTHESES, read_hypotheses
-from asr.files import atomic_write
+from asr.evaluation.result import HYPOTHESES, RESULT, read_hypotheses, read_result
+from asr.files import atomic_write, sha256
 from asr.statistics.training_words import training_words
 from asr.study.kept import WORDS, keep, read_kept
 from asr.study.measure import measure_run
@@ -21,6 +22,7 @@ def main() -> None:
     given = _parser().parse_args()
     into = Path(given.into)
     for run in _runs(given.runs):
+        _refuse_early_scores(run)
         print(keep(run, into, measure_run(run)))
     if given.train:
         keep_words(into, given.train)
@@ -58,6 +60,21 @@ def _runs(patterns: list[str]) -> list[Path]:
     return runs
 
 
+def _refuse_early_scores(run: Path) -> None:
+    """Raise InputError if a result is older than the end of the training."""
+    if not (ended := read_status(run).get("updated")):
+        return
+    scored = {path.parent.name: read_result(path) for path in sorted(run.glob(f"eval/*/{RESULT}"))}
+    end = datetime.fromisoformat(ended)
+    if early := [name for name, one in scored.items() if datetime.fromisoformat(one.created) < end]:
+        raise InputError(
+            str(run),
+            expected=f"results of the trained model, scored after {ended}",
+            got=f"older ones: {', '.join(early)}",
+            remedy="Score it again: python evaluate.py 'runs=[RUN]', with the same decoder.",
+        )
+
+
 def keep_words(into: Path, manifest: str) -> None:
     """How often the training texts have each word of the references that the results hold.
 
@@ -75,6 +92,14 @@ def keep_words(into: Path, manifest: str) -> None:
         )
     said: set[str] = set()
     normaliser = ""
+    scored_on = {one.result.manifest_sha256 for run in kept for one in run.scored.values()}
+    if sha256(Path(manifest)) in scored_on:
+        raise InputError(
+            manifest,
+            expected="the training manifest",
+            got="one that runs were scored on",
+            remedy="Name the texts that the models were trained on.",
+        )
     for run in kept:
         for scored in run.scored.values():
             if scored.result.corpus == corpus:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from asr.errors import InputError
 from asr.inference.benchmark.timing import Rounds
 from asr.study import figures
 from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
-from asr.study.plan import SPARSITY
+from asr.study.plan import SPARSITY, Grid
 from asr.study.section import (
     Material,
     Section,
@@ -99,7 +100,7 @@ def answer(material: Material) -> str:
     )
     path = material.measured(SPEED)
     if path.is_file():
-        cases = read_measured(path, _BENCHMARK, _Speed.of).cases
+        cases = _measured(found, path).cases
         case = cases[0]
         library = case.fastest(_SPARSE)
         own = _times(cases, lambda one: _OWN)
@@ -123,15 +124,7 @@ def speed(material: Material) -> Section:
             f"python -m {_BENCHMARK} SPARSE_RUN --dense DENSE_RUN "
             f"--manifest MANIFEST --json {path}",
         )
-    measured = read_measured(path, _BENCHMARK, _Speed.of)
-    kept = {run.folder.name for run in material.runs}
-    if unknown := [key for key in measured.runs if key not in kept]:
-        raise InputError(
-            str(path),
-            expected="runs that are kept beside it",
-            got=", ".join(unknown),
-            remedy="Keep them, or measure kept ones.",
-        )
+    measured = _measured(material.grid, path)
     cases = measured.cases
     rows = [cells for one in cases for cells in one.cells(measured.cer)]
     figure = figures.bars(
@@ -152,6 +145,25 @@ def speed(material: Material) -> Section:
         + picture(_SPEED, "real-time factors"),
         {_SPEED: figure},
     )
+
+
+def _measured(found: Grid | None, path: Path) -> "_Speed":
+    """What the benchmark wrote of the dense model and of the usual sparse one.
+
+    Raises:
+        InputError: it measured others, of which the page would say what is not theirs.
+    """
+    measured = read_measured(path, _BENCHMARK, _Speed.of)
+    wanted = [one for one in (found.reference, found.ninety()) if one] if found else []
+    keys = [{run.folder.name for run in one.runs} for one in wanted]
+    if len(keys) != 2 or any(len(own & measured.runs.keys()) != 1 for own in keys):
+        raise InputError(
+            str(path),
+            expected="a run of each: " + "; ".join(", ".join(sorted(own)) for own in keys),
+            got=", ".join(measured.runs),
+            remedy="Measure runs that are kept beside it.",
+        )
+    return measured
 
 
 def _named(case: "_Case") -> str:

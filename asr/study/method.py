@@ -25,13 +25,15 @@ from asr.study.section import (
     picture,
     seeds_of,
     signed,
+    told_apart,
 )
 from asr.study.setting import NEAR, Setting, settings
 
 _PICTURE = "method.png"
 _OF_CHANCE = (
-    "Rounding alone made that difference. An interval is of other speech, not of other trainings: "
-    "of a difference no larger between two single trainings the method need not be the cause."
+    "They differ in rounding, and in the program's version of their day. An interval is of other "
+    "speech, not of other trainings: of a difference no larger between two single trainings the "
+    "method need not be the cause."
 )
 _NAMES = {
     "weight_pruning": "single weights by a threshold (WP)",
@@ -144,13 +146,13 @@ def _chance(material: Material) -> str:
         return ""
     gap = signed(compare_settings(*pair).relative)
     return (
-        f"{name(pair[0])} of the same seed in both precisions differs from itself by {gap}: so "
-        "much is chance between two single trainings."
+        f"{name(pair[0])} of the same seed in both precisions differs from itself by {gap}: as "
+        "much as that may lie between two single trainings of one method."
     )
 
 
 def _in_both_precisions(material: Material) -> tuple[Setting, Setting] | None:
-    """One method and the same seeds in two precisions: what rounding alone makes of a training."""
+    """One method and the same seeds in two precisions: what lies between two trainings of it."""
     both = [
         one
         for experiment in (METHODS, LASSO)
@@ -238,17 +240,17 @@ def _sentence(where: str, near: Sequence[Setting], chosen_by: dict[str, float]) 
     first, second = in_blocks[:2]
     chosen = "validation" if chosen_by else "test"
     if is_standard(second):  # relative to the usual method, as in the table
-        gap = compare_settings(second, first).relative
-        better, worse = gap.high < 0, gap.low > 0
-        said = f"its CER is {signed(gap)} relative to the next, {name(second)},"
+        compared = compare_settings(second, first)
+        better = -told_apart(compared)
+        said = f"its CER is {signed(compared.relative)} relative to the next, {name(second)},"
     else:
-        gap = compare_settings(first, second).relative
-        better, worse = gap.low > 0, gap.high < 0
-        said = f"the CER of the next, {name(second)}, is {signed(gap)} relative to it"
+        compared = compare_settings(first, second)
+        better = told_apart(compared)
+        said = f"the CER of the next, {name(second)}, is {signed(compared.relative)} relative to it"
     told = "which does not tell the two apart"
-    if better:
+    if better > 0:
         told = "which tells the two apart"
-    elif worse:
+    elif better < 0:
         told = "where the next is the lower one"
     by = ""
     if chosen_by:

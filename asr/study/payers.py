@@ -2,12 +2,13 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from asr.errors import InputError
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, holm
 from asr.statistics.contrast import Contrast
@@ -115,6 +116,7 @@ def _groups(dense: Setting, sparse: Setting, folder: Path) -> Sequence[_Group]:
     }
     words = read_words(folder, REAL)
     if words is not None:
+        _refuse_uncounted({word for one in a.references for word in one.split()} - words.keys())
         parts[_WORDS] = by_frequency(a, b, words)
     groups = [_Group(kind, part) for kind, own in parts.items() for part in own]
     tested = [
@@ -127,6 +129,17 @@ def _groups(dense: Setting, sparse: Setting, folder: Path) -> Sequence[_Group]:
     for (one, scale, contrast), p in zip(tested, adjusted, strict=True):
         one.to_rest[scale] = contrast.difference, p
     return groups
+
+
+def _refuse_uncounted(words: Set[str]) -> None:
+    """A word that was not counted is none that the training texts lack."""
+    if words:
+        raise InputError(
+            f"the counts of words of {REAL}",
+            expected="a count of each reference word",
+            got=f"{len(words)} without one, such as {min(words)!r}",
+            remedy="Keep the runs again, with --train.",
+        )
 
 
 def _by_kind(groups: Sequence[_Group]) -> dict[str, list[_Group]]:
@@ -166,12 +179,14 @@ def _little_to_lose(groups: Sequence[_Group]) -> str:
         if one.already_wrong and one.part.name not in _NO_GROUPS
     ]
     lost = [
-        f"{100 * (one.part.rate_b - one.part.rate_a) / right:.0f} % of "
-        f"{right * one.part.length:.0f} ({one.part.name})"
+        f"{100 * its.by_b / its.right:.0f} % of {its.right:.0f} ({one.part.name}"
+        + (
+            f"; another dense seed {100 * its.by_seed / its.right:.0f} %)"
+            if math.isfinite(its.by_seed)
+            else ")"
+        )
         for one in groups
-        if one.kind == _WORDS
-        and one.part.name not in _NO_GROUPS
-        and (right := 1 - one.part.rate_a) * one.part.length >= 1
+        if (its := one.part.lost) and its.right >= 1
     ]
     said = []
     if full:
@@ -179,7 +194,10 @@ def _little_to_lose(groups: Sequence[_Group]) -> str:
             f"Little was left to lose where the dense model errs already: {'; '.join(full)}."
         )
     if lost:
-        said.append(f"Of the words that the dense model gets right, zeros cost {', '.join(lost)}.")
+        said.append(
+            "Of the words that the dense model gets right, the sparse one has wrong "
+            f"{', '.join(lost)}."
+        )
     return " ".join(said)
 
 

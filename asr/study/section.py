@@ -100,6 +100,13 @@ def without_reference(rows: Iterable[Compared]) -> list[tuple[Setting, Compariso
     return [(one.setting, one.comparison) for one in rows if one.comparison is not None]
 
 
+def told_apart(comparison: Comparison) -> int:
+    """1 where b is shown to err more than a at 5 %, -1 where less, else 0."""
+    if not comparison.p < ALPHA:
+        return 0
+    return 1 if comparison.difference.estimate > 0 else -1
+
+
 def verdict(comparison: Comparison, margin: float) -> str:
     """Whether b's rate is within a margin of a's, by the one-sided test of either side at 2.5 %."""
     if comparison.non_inferior(margin):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from asr.errors import InputError
@@ -125,12 +126,24 @@ def settings(runs: Iterable[Kept], split: str, decoding: Decoding = GREEDY) -> l
     """The settings of runs that were so scored on a split, in the order of their first runs.
 
     A run that was kept for two experiments counts once.
+
+    Raises:
+        InputError: the same run was trained twice, and reads something else the second time.
     """
-    by_key = {
-        scored.result.run_key: (run, scored.folder)
-        for run in runs
-        if (scored := run.scored.get((split, decoding)))
-    }
+    by_key: dict[str, tuple[Kept, Path]] = {}
+    read: dict[str, tuple[float, float]] = {}
+    for run in runs:
+        if not (scored := run.scored.get((split, decoding))):
+            continue
+        key, own = scored.result.run_key, (scored.result.wer, scored.result.cer)
+        if read.setdefault(key, own) != own:
+            raise InputError(
+                f"{by_key[key][0].folder} and {run.folder}",
+                expected="one training of a run key, wherever it was kept",
+                got=f"WER and CER {read[key]} and {own}, {split}",
+                remedy="Keep one of them; the other would be dropped.",
+            )
+        by_key[key] = run, scored.folder
     return [
         Setting(tuple(by_key[result.run_key][0] for result in system.results), system)
         for system in read_systems(folder for _, folder in by_key.values())

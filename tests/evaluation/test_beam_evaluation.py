@@ -21,8 +21,10 @@ from asr.evaluation.recognise import recognise
 from asr.evaluation.result import Hypothesis, read_hypotheses
 from asr.evaluation.run import read_run
 from asr.evaluation.score import score
+from asr.files import sha256
 from tests.commands import run
 from tests.finished_run import REPOSITORY, write_audio, write_run
+from tests.statistics.systems import write_eval
 
 pytest.importorskip("ctc_beam_decoder", reason="needs the extra lm")
 
@@ -174,6 +176,20 @@ def test_a_runs_own_test_set_is_refused_whatever_it_is_called(folder, tmp_path):
     for manifest in (own, copied):
         with pytest.raises(InputError, match="expected a validation split"):
             tune_decoding.refuse_test_set(read_run(tmp_path / "run"), manifest)
+
+
+def test_a_test_set_that_lies_elsewhere_is_known_by_its_result(folder, tmp_path, capsys):
+    write_run(tmp_path / "run")
+    gone = {"data": {"test": [str(tmp_path / "tones" / "test.jsonl")]}}
+    (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(gone))
+    manifest = folder / "corpus" / "validation.jsonl"
+    tune_decoding.refuse_test_set(read_run(tmp_path / "run"), manifest)
+    assert "test.jsonl is not here to tell" in capsys.readouterr().err
+    result = write_eval(tmp_path / "run", ["a"], ["b"]) / "result.json"
+    content = json.loads(result.read_text())
+    result.write_text(json.dumps(content | {"manifest_sha256": sha256(manifest)}))
+    with pytest.raises(InputError, match="expected a validation split"):
+        tune_decoding.refuse_test_set(read_run(tmp_path / "run"), manifest)
 
 
 def test_alignment_writes_the_words_of_every_text_that_can_be_aligned(folder, tmp_path, capsys):

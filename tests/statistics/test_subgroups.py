@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,25 @@ def test_beside_the_rest_relative_to_errors_by_hand(tmp_path: Path) -> None:
     assert ann.relative_to_rest.difference.estimate == pytest.approx(1 / 2 - 2 / 1)
     assert bob.relative_to_rest is not None
     assert bob.relative_to_rest.difference.estimate == pytest.approx(2 / 1 - 1 / 2)
+
+
+def test_words_that_are_lost_are_told_from_those_that_turn_right(tmp_path: Path) -> None:
+    """Two seeds of a, of which the second errs in `on`; b errs in `the`, and has `mat` for both."""
+    references = ["the cat on the mat"]
+    a = system(tmp_path, references, ["the cat on the"], ["the cat the"])
+    b = system(tmp_path, references, ["cat on mat"], group="sparse")
+    (common, *_) = [
+        part
+        for part in by_frequency(a, b, {word: 99 for word in references[0].split()})
+        if part.name.startswith("common")
+    ]
+    lost = common.lost
+    assert lost is not None
+    # a has 4 and 3 words right; b misses `the` twice, and the seeds miss `on` of one another once.
+    assert (lost.right, lost.by_b, lost.by_seed) == (3.5, 2.0, 0.5)
+    alone = by_frequency(b, a, {"cat": 99})[2].lost
+    assert alone is not None
+    assert math.isnan(alone.by_seed)
 
 
 def test_an_interval_of_a_part_is_of_its_utterances(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from asr.errors import InputError
+from asr.files import sha256
 from asr.inference.export import export
 from asr.study import collect
 from asr.study.kept import WEIGHTS, read_kept, read_words
@@ -126,6 +127,18 @@ def test_unfinished_and_unscored_runs_are_refused(run, tmp_path, monkeypatch, ca
     assert not list((tmp_path / "kept").glob("*/*"))
 
 
+def test_a_score_from_before_the_end_of_training_is_refused(run, tmp_path, monkeypatch, capsys):
+    status = json.loads((run / "status.json").read_text())
+    scored = "2026-01-01T00:00:00+00:00"  # as write_eval has it
+    (run / "status.json").write_text(json.dumps(status | {"updated": scored}))
+    collect_as_typed(monkeypatch, run, "--into", tmp_path / "kept")
+    later = scored.replace("00+", "01+")
+    (run / "status.json").write_text(json.dumps(status | {"updated": later}))
+    with pytest.raises(SystemExit):
+        collect_as_typed(monkeypatch, run, "--into", tmp_path / "kept")
+    assert "got older ones: tones-test-greedy" in capsys.readouterr().err
+
+
 def test_unfinished_runs_beside_finished_ones_are_named(run, tmp_path, monkeypatch, capsys):
     """A search's tries are stopped when their masks are final, and stay as they are."""
     other = run.parent / "k2"
@@ -172,6 +185,11 @@ def test_words_of_the_references_are_counted_in_the_training_texts(tmp_path, mon
     assert words["the"] == 2
     assert words["bat"] == 0
     assert "dog" not in words  # said in no reference: no more of the corpus is kept
+    (out,) = (tmp_path / "kept").glob("*/eval/*/result.json")
+    seen = sha256(corpus / "train.jsonl")
+    out.write_text(json.dumps(json.loads(out.read_text()) | {"manifest_sha256": seen}))
+    with pytest.raises(InputError, match="got one that runs were scored on"):
+        collect.keep_words(tmp_path / "kept", str(corpus / "train.jsonl"))
     with pytest.raises(InputError, match="a scored corpus: amazon_queen"):
         collect.keep_words(tmp_path / "kept", str(tmp_path / "other" / "train.jsonl"))
 

@@ -75,6 +75,12 @@ def test_a_dense_parent_counts_wherever_it_was_trained(grid):
     assert "| dense, 3 seeds |" in equal_width.section(material(grid)).text
 
 
+def test_two_trainings_of_one_run_that_differ_are_refused(grid):
+    write_kept(grid / "twice", "dense", damaged(11), seed=1)
+    with pytest.raises(InputError, match="expected one training of a run key"):
+        equal_width.section(material(grid))
+
+
 def test_another_recipe_at_the_same_width_is_refused(grid):
     write_kept(grid, "other", damaged(10), zeros=0.9, baseline_key="other-dense")
     with pytest.raises(InputError, match="expected the recipe of"):
@@ -135,6 +141,9 @@ def test_block_sizes_go_from_small_to_large(grid):
     write_kept(grid, "sparse90one", damaged(19), zeros=0.9, block="1x1")
     text = block_size.section(material(grid)).text
     # 19, 20 and 40 errors: one letter more is chance.
+    assert text.startswith(
+        "At 90 % zeros the CER rises with the block (1 of 2 steps are told apart): "
+    )
     assert re.search(r"4x4 \+5.3 % \([^)]*\) \(not told apart\), 16x16 \+100.0 % \([^)]*\);", text)
 
 
@@ -393,6 +402,14 @@ def test_who_pays_needs_the_words_that_were_kept(grid):
     assert "word, by occurrences in training" in payers.section(material(grid)).text
 
 
+def test_a_word_that_was_not_counted_is_no_new_word(grid):
+    counted = {word: 20 for reference in REFERENCES for word in reference.split()}
+    del counted["hat"]
+    (grid / "words_amazon_queen.json").write_text(json.dumps(counted))
+    with pytest.raises(InputError, match="got 1 without one, such as 'hat'"):
+        payers.section(material(grid))
+
+
 def test_who_pays_more_and_who_less(tmp_path):
     half = len(REFERENCES) // 2
     names = ["hurt"] * half + ["spared"] * (len(REFERENCES) - half)
@@ -466,7 +483,7 @@ def test_of_words_that_dense_gets_right_the_share_that_is_lost(tmp_path):
     (tmp_path / "words_amazon_queen.json").write_text(json.dumps(words))
     kept, lost = (len(REFERENCES[index].split()) for index in (0, 1))
     right = kept + lost
-    said = f"gets right, zeros cost {100 * lost / right:.0f} % of {right} (common, over 10)."
+    said = f"the sparse one has wrong {100 * lost / right:.0f} % of {right} (common, over 10)."
     assert said in payers.section(material(tmp_path)).text
     assert said in payers.answer(material(tmp_path))
 
@@ -581,7 +598,7 @@ def test_speed_says_what_is_sparsity_s_doing(tmp_path):
     assert "| ours dense fp16 | 30.0 | 0.18750 | 2.7x (1.8 to 3.2) | 1.3x (0.9 to 1.6) |" in text
     runs[0]["run_key"] = "another"
     speed.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="expected runs that are kept beside it, got another"):
+    with pytest.raises(InputError, match="of each: dense-1; sparse-1, got another, dense-1"):
         gain.speed(material(tmp_path))
     speed.write_text('{"rows": []}')
     with pytest.raises(InputError, match="Measure again"):
