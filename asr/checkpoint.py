@@ -50,7 +50,7 @@ class TrainedModel:
     vocabulary: Vocabulary
     normaliser: Normaliser
     sparsity: Sparsity = DENSE
-    validation_cer: float | None = None  # of these weights, None before the first best ones
+    validation_cer: float | None = None  # of these weights, None where they are not the best
 
 
 @dataclass(frozen=True)

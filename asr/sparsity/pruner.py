@@ -186,7 +186,10 @@ class Pruner:
         for part in self.parts:
             label, parameter = part.label, self.weights[part.weight]
             weight = part.of(parameter.detach())
-            gradient = None if parameter.grad is None else part.of(parameter.grad)
+            gradient = None
+            # In fp16 the loss scaler skips a step whose gradients overflowed; they rank nothing.
+            if parameter.grad is not None and bool(parameter.grad.isfinite().all()):
+                gradient = part.of(parameter.grad)
             if (diagonal := part.kept_diagonal(weight)) is not None:
                 weight = weight.masked_fill(diagonal, 0)
                 gradient = None if gradient is None else gradient.masked_fill(diagonal, 0)

@@ -1,6 +1,5 @@
 """When a run saves, how it stops on a signal, and what it resumes from."""
 
-import math
 import os
 import signal
 import time
@@ -85,6 +84,7 @@ class Checkpoints(Checkpoint):
     def __init__(self, folder: RunFolder, minutes: float) -> None:
         self.folder, self.minutes = folder, minutes
         self.best: tuple[float, ...] = (float("inf"), float("inf"))  # CER and WER
+        self._best_step: int | None = None  # after which it had these
         self._rng: list[dict[str, Any]] = []
         self._signal: int | None = None
         self._asked_at = 0.0
@@ -96,10 +96,15 @@ class Checkpoints(Checkpoint):
     # ---- state -------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "seconds": self._trained_seconds()}
+        return {
+            "best": self.best,
+            "best_step": self._best_step,
+            "seconds": self._trained_seconds(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best = tuple(state["best"])
+        self._best_step = state.get("best_step")
         self._seconds = state.get("seconds", 0.0)  # checkpoints of before it was counted
 
     def on_save_checkpoint(
@@ -109,8 +114,8 @@ class Checkpoints(Checkpoint):
         checkpoint: dict[str, Any],
     ) -> None:
         checkpoint["rng"] = _all_rng_states(module.device)
-        cer = self.best[0]  # of best.ckpt, before which there is none
-        checkpoint["validation_cer"] = cer if math.isfinite(cer) else None
+        best = trainer.global_step == self._best_step
+        checkpoint["validation_cer"] = self.best[0] if best else None
 
     def on_load_checkpoint(
         self,
@@ -190,7 +195,7 @@ class Checkpoints(Checkpoint):
         rates = tuple(float(trainer.callback_metrics[name]) for name in ("cer", "wer"))
         # A model that is still being pruned is not the one asked for. The WER settles ties.
         if module.pruner.ended and rates < self.best:
-            self.best = rates
+            self.best, self._best_step = rates, trainer.global_step
             # Before the last: what resumes from that one takes the best to be there.
             trainer.save_checkpoint(self.folder.checkpoints / "best.ckpt")
         self._save_last(trainer)

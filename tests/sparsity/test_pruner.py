@@ -228,6 +228,19 @@ def test_regrowth_keeps_the_count_and_follows_the_gradient() -> None:
     assert grown
 
 
+def test_gradients_that_overflowed_regrow_nothing() -> None:
+    weight = matrix(20, 20)
+    pruner = gradual({"weight": weight}, block=[1, 1], sparsity=0.8, regrow=0.5, start=0.0)
+    optimizer = torch.optim.Adam([weight], lr=0.0)
+    grown = []
+    for step in range(1, 101):
+        weight.grad = torch.full((20, 20), float("nan") if step < 40 else 1.0)
+        if (update := pruner.after_step(optimizer)) is not None:
+            grown.append((step < 40, sum(update.grown.values())))
+    assert {count for overflowed, count in grown if overflowed} == {0}
+    assert any(count for overflowed, count in grown if not overflowed)
+
+
 def test_the_kept_diagonal_is_single_weights() -> None:
     name = "a.weight_hh_l0"
     weights = {name: matrix(24, 8)}

@@ -151,6 +151,11 @@ def test_what_is_scored_was_chosen_after_pruning_and_says_how_it_was_pruned(
     trainer(tmp_path, Look()).fit(module, datamodule=data)
     assert there == [(False, False), (False, False), (True, True)]
     trained = load_trained(best)
+    # What a checkpoint says of its weights is of these, or nothing.
+    last = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
+    same = last["global_step"] == torch.load(best, weights_only=True)["global_step"]
+    assert trained.validation_cer is not None
+    assert last["validation_cer"] == (trained.validation_cer if same else None)
     assert (trained.sparsity.method, trained.sparsity.block) == ("gradual_block", (4, 4))
     zeros = [
         float((dict(trained.model.named_parameters())[name] == 0).float().mean())
