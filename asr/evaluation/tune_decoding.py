@@ -103,7 +103,7 @@ def refuse_test_set(run: Run, manifest: Path) -> None:
         name = corpus_and_split(test)
         digests = {one.manifest_sha256 for one in scored if (one.corpus, one.split) == name}
         if test.is_file():
-            digests = {sha256(test)}
+            digests.add(sha256(test))
         elif not digests:
             print(f"warning: {test} is not here to tell {manifest} from it", file=sys.stderr)
         if digest in digests:

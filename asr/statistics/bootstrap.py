@@ -14,7 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.statistics.few import sign_test
+from asr.statistics.few import differing, sign_test
 
 RESAMPLES, SEED = 2000, 0  # of everything this project prints: equal draws wherever N is equal
 
@@ -44,7 +44,7 @@ class Bootstrap:
     estimate: float
     error: float  # standard
     t: NDArray[np.float64]  # (resamples,), or none where nothing can be said
-    least_p: float  # two-sided: fewer units differ than could show more
+    least_p: float  # two-sided; p is never below it, so few units differ
 
     def interval(self, level: float = 0.95) -> Interval:
         """Equal-tailed: for rates, whose distribution leans to one side.
@@ -96,8 +96,8 @@ def bootstrap(
     A resample that has no spread (as where it drew no error) has no t; it counts as the most
     extreme of the others.
     """
-    total, none, size = float(lengths.sum()), np.zeros(0), np.abs(values)
-    least_p = sign_test(int(np.count_nonzero(size > _NOTHING * size.max(initial=0))))
+    total, none = float(lengths.sum()), np.zeros(0)
+    least_p = sign_test(int(differing(values, np.abs(values).max(initial=0)).sum()))
     if not total:
         return Bootstrap(math.nan, math.nan, none, least_p)
     estimate = float(values.sum()) / total

@@ -14,7 +14,7 @@ from asr.statistics.bootstrap import (
     resampling_weights,
     studentised,
 )
-from asr.statistics.few import at_most, sign_test
+from asr.statistics.few import at_most, differing, sign_test
 
 Ratio = tuple[NDArray[np.float64], NDArray[np.float64]]  # what is summed, and by what; each `(N,)`
 
@@ -61,18 +61,30 @@ def _bootstrap(summed: NDArray[np.float64], resamples: int) -> Bootstrap:
 
 
 def _least_p(summed: NDArray[np.float64]) -> float:
-    """Two-sided p below which what differs on the side with fewer such units cannot bring it.
+    """Two-sided p below which the few units that differ on one side cannot bring it.
 
     A side in which no unit differs has no spread, and would seem known exactly. But where few of
-    its units differ by chance alone, none may have: as likely as so few where the other side's
-    share of units differ, or, if that is less, as all of these few leaning one way.
+    its units differ by chance alone, none may have.
     """
-    values, lengths = summed[:, [0, 2]] != 0, summed[:, [1, 3]] > 0
-    differing, units = (each.sum(axis=0).tolist() for each in (values, lengths))
-    fewer, more = sorted((0, 1), key=lambda side: differing[side] / units[side])
-    expected = units[fewer] * differing[more] / units[more]
-    of_fewer = min(sign_test(differing[fewer]), 2 * at_most(differing[fewer], expected), 1.0)
-    return max(sign_test(int(values.any(axis=1).sum())), of_fewer)
+    values, lengths = summed[:, [0, 2]], summed[:, [1, 3]]
+    differ = differing(values, float(lengths.max()))
+    counts = differ.sum(axis=0)
+    of_fewer = max(
+        _of_fewer(counts, room) for room in ((lengths > 0).sum(axis=0), lengths.sum(axis=0))
+    )
+    return max(sign_test(int(differ.any(axis=1).sum())), of_fewer)
+
+
+def _of_fewer(counts: NDArray[np.int64], room: NDArray[np.float64]) -> float:
+    """As likely as so few units that differ on the side where they are rarer, for its room.
+
+    That is at the other side's rate, or, if that is less, as all of these few leaning one way.
+    Room is units, or what they have to differ in: a unit of one word differs less often.
+    """
+    fewer, more = np.argsort(counts / room)
+    expected = float(room[fewer] * counts[more] / room[more])
+    few = int(counts[fewer])
+    return min(sign_test(few), 2 * at_most(few, expected))
 
 
 def _difference(sums: NDArray[np.float64]) -> NDArray[np.float64]:

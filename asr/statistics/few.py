@@ -1,11 +1,21 @@
-"""Bounds on p where too few units differ for a bootstrap to draw from what it has not seen."""
+"""Bounds on p where few units differ, for a bootstrap, which draws only what was seen."""
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
 
-def sign_test(differing: int) -> float:
+_ROUNDING = 1e-9  # of a scale: means over three seeds are thirds, whose sums are seldom exact
+
+
+def differing(values: NDArray[np.float64], scale: float) -> NDArray[np.bool_]:
+    """Which values are not 0, but for the rounding of numbers of a scale."""
+    return np.abs(values) > _ROUNDING * scale
+
+
+def sign_test(count: int) -> float:
     """Exact two-sided p where all units that differ do so in one direction, 2 * 0.5**n."""
-    return min(1.0, 2 * 0.5**differing)
+    return min(1.0, 2 * 0.5**count)
 
 
 def at_most(count: int, expected: float) -> float:

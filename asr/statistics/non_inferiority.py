@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.statistics.bootstrap import RESAMPLES, SEED, bootstrap
-from asr.statistics.few import at_most
+from asr.statistics.few import at_most, differing
 from asr.statistics.power import events_needed, utterances_needed
 
 Errors = NDArray[np.float64]  # of each unit, `(N,)`
@@ -27,7 +27,10 @@ def non_inferiority_p(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> float:
-    """One-sided p of b's rate being (1 + margin) times a's, or more; by superiority's test at 0."""
+    """One-sided p of b's rate being (1 + margin) times a's, or more.
+
+    At a margin of 0 units that do not differ make no excess, and the sign test bounds p already.
+    """
     p = bootstrap(b - (1 + margin) * a, lengths, resamples, seed).p_below()
     seen, missing = _short_of_margin(a, b, margin)
     return max(p, at_most(seen, seen + missing)) if margin > 0 and missing > 0 else p
@@ -48,8 +51,10 @@ def units_needed(a: Errors, b: Errors, lengths: NDArray[np.float64], margin: flo
 def _short_of_margin(a: Errors, b: Errors, margin: float) -> tuple[int, float]:
     """Units in which b errs more, and how many more of them it would take to the margin.
 
-    Each as large as those seen are on average, and a whole error where none was.
+    Each as large as those seen are on average, and at least a whole error: means over seeds are
+    fractions of one, and none may have been seen.
     """
-    more = (b - a)[b > a]
+    gap = b - a
+    more = gap[differing(gap, float(np.abs([a, b]).max())) & (gap > 0)]
     size = max(1.0, float(more.mean())) if len(more) else 1.0
     return len(more), float((1 + margin) * a.sum() - b.sum()) / size

@@ -95,7 +95,8 @@ def pair(a: Side, b: Side, test_set: str | None) -> tuple[System, System, list[s
     ((of_a, of_b),) = pairs
     if _decoding(of_a)[1:] != _decoding(of_b)[1:]:
         notices.append(
-            f"a was read by {of_a.decoder} and b by {of_b.decoder}: what differs is the decoder too"
+            f"a was read by {_reading(of_a)} and b by {_reading(of_b)}: what differs is the "
+            "decoding too"
         )
     return of_a, of_b, list(dict.fromkeys(notices))
 
@@ -153,6 +154,11 @@ def _split(system: System) -> str:
 
 def _test_set(system: System) -> str:
     return f"{_split(system)}-{system.decoder}"
+
+
+def _reading(system: System) -> str:
+    model = system.results[0].language_model
+    return f"{system.decoder} with {model}" if model else system.decoder
 
 
 def _decoding(system: System) -> tuple[str, str, str | None]:

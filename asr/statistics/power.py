@@ -31,18 +31,21 @@ def utterances_needed(
     if n < 2 or not total or abs(rate := float(differences.sum()) / total) < 1e-12:
         return None
     spread = float((differences - rate * lengths).std(ddof=1)) / (total / n)
-    return max(2, math.ceil((_score(alpha, power) * spread / rate) ** 2))
+    return max(2, math.ceil((sum(_scores(alpha, power)) * spread / rate) ** 2))
 
 
 def events_needed(seen: int, missing: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
     """How many times as many utterances show that rare events are fewer than `seen + missing`.
 
-    By the normal approximation to Poisson counts, as they are where that many are expected.
+    By the normal approximation to Poisson counts: of `seen + missing` where the test has to
+    reject, and of `seen` where it is to be found.
     """
-    return (_score(alpha, power) / missing) ** 2 * (seen + missing)
+    rejecting, finding = _scores(alpha, power)
+    spread = rejecting * math.sqrt(seen + missing) + finding * math.sqrt(seen)
+    return (spread / missing) ** 2
 
 
-def _score(alpha: float, power: float) -> float:
-    """Standard errors between no effect and one that is found with that power."""
+def _scores(alpha: float, power: float) -> tuple[float, float]:
+    """Standard errors that a two-sided test asks for, and those that find an effect so often."""
     normal = NormalDist()
-    return normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)
+    return normal.inv_cdf(1 - alpha / 2), normal.inv_cdf(power)

@@ -1,8 +1,10 @@
 """Question 2: the size of blocks at equal sparsity."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
+from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, holm
 from asr.study.plan import is_standard
 from asr.study.section import (
@@ -35,7 +37,7 @@ def section(material: Material) -> Section:
         )
     columns = {"zeros": lambda one: f"{100 * one.sparsity:.1f} %"}
     return Section(
-        f"{_sentence(rows)} {_steps([one.setting for one in rows[1:]])}\n\n"
+        f"{_sentence(rows)} {_each_step([one.setting for one in rows[1:]])}\n\n"
         + comparison_table(rows, _name, what="block", more=columns, margin=MARGIN)
         + "\n"
         + picture(_PICTURE, "CER at 90 % by block size"),
@@ -73,31 +75,46 @@ def _sentence(rows: list[Compared]) -> str:
     (small, of_small), *_, (large, of_large) = found = without_reference(rows)
     gap = compare_settings(small, large).relative
     rates = [one.cer for one, _ in found]
-    steps = [
-        (compare_settings(one, other), f"from {_name(one)} to {_name(other)}")
-        for (one, _), (other, _) in pairwise(found)
-    ]
+    steps = _steps([one for one, _ in found])
     head = "the larger the block, the higher the CER: " if rates == sorted(rates) else ""
-    apart = sum(p < ALPHA for p in holm([gap.p for gap, _ in steps]))
+    apart = sum(one.apart for one in steps)
     if head and apart < len(steps):
         head = f"the CER rises with the block ({apart} of {len(steps)} steps are told apart): "
-    largest, which = max(steps, key=lambda one: one[0].relative.estimate)
-    step = largest.relative
+    largest = max(steps, key=lambda one: one.relative.estimate)
     return (
         f"At 90 % zeros {head}to dense {signed(of_small.relative)} with {_name(small)}, "
         f"{signed(of_large.relative)} with {_name(large)}, which is {signed(gap)} to "
-        f"{_name(small)}; the largest step is {which}, {signed(step)}; at least "
+        f"{_name(small)}; the largest step is from {_name(largest.small)} to "
+        f"{_name(largest.large)}, {signed(largest.relative)}; at least "
         f"{seeds_of(small, large)} each."
     )
 
 
-def _steps(sparse: Sequence[Setting]) -> str:
-    """Each block beside the next smaller one; told apart by Holm over the steps."""
-    gaps = [compare_settings(small, large) for small, large in pairwise(sparse)]
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """From a block to the next larger one."""
+
+    small: Setting
+    large: Setting
+    relative: Interval
+    apart: bool  # by Holm over all steps
+
+
+def _steps(sparse: Sequence[Setting]) -> list[_Step]:
+    pairs = list(pairwise(sparse))
+    gaps = [compare_settings(*pair) for pair in pairs]
     adjusted = holm([gap.p for gap in gaps])
+    return [
+        _Step(*pair, gap.relative, p < ALPHA)
+        for pair, gap, p in zip(pairs, gaps, adjusted, strict=True)
+    ]
+
+
+def _each_step(sparse: Sequence[Setting]) -> str:
+    """Each block beside the next smaller one."""
     said = [
-        f"{_name(one)} {signed(gap.relative)}{'' if p < ALPHA else ' (not told apart)'}"
-        for one, gap, p in zip(sparse[1:], gaps, adjusted, strict=True)
+        f"{_name(one.large)} {signed(one.relative)}{'' if one.apart else ' (not told apart)'}"
+        for one in _steps(sparse)
     ]
     return (
         f"Each block beside the next smaller one: {', '.join(said)}; p by Holm over these, at "

@@ -105,7 +105,7 @@ def test_one_test_set_and_decoder_are_chosen(runs: Path) -> None:
     assert (a.decoder, len(b.results)) == ("greedy", 2)
     a, b, notices = pair(f"{runs}/dense/run1/eval/tones-test-beam", f"{runs}/dense/run2", None)
     assert (a.decoder, b.decoder) == ("beam", "greedy")
-    assert notices == ["a was read by beam and b by greedy: what differs is the decoder too"]
+    assert notices == ["a was read by beam and b by greedy: what differs is the decoding too"]
     with pytest.raises(InputError, match=r"a test set of .*: tones-"):
         pair(dense, sparse, "librispeech-test")
 

@@ -73,8 +73,8 @@ def test_a_system_beside_itself(pair: tuple[System, System]) -> None:
     assert found.non_inferiority_p(0.05) == pytest.approx(unseen)
     assert found.non_inferior(0.05) == (unseen < 0.025)
     assert found.non_inferior(0.2)
-    # Twice and 0.8 more standard errors of a Poisson count: 0.05 e n = (1.96 + 0.84)^2.
-    needed = math.ceil(150 * 2.801585**2 / (0.05 * a.word_errors.sum()))
+    # 0.05 e n is to be 1.96 of its own standard errors, and no disagreement has none.
+    needed = math.ceil(150 * 1.959964**2 / (0.05 * a.word_errors.sum()))
     assert found.utterances_for(0.05) == (None if unseen < 0.025 else needed)
 
 

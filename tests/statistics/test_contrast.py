@@ -69,6 +69,28 @@ def test_a_part_in_which_hardly_a_unit_differs_by_chance(share: float) -> None:
     assert np.mean(hits) >= 0.95
 
 
+@pytest.mark.parametrize(
+    ("sizes", "counts", "rate"), [((1, 6), (40, 250), 0.03), ((3, 20), (80, 170), 0.01)]
+)
+def test_a_part_of_short_units_beside_long_ones(
+    sizes: tuple[int, int], counts: tuple[int, int], rate: float
+) -> None:
+    """Units of few words differ less often by chance, where each word does alike."""
+    rng = np.random.default_rng(9)
+    apart = sizes[0] > 1  # else the part's words lie in the rest's utterances
+    n = sum(counts) if apart else counts[1]
+    inside = np.arange(n) < counts[0]
+    lengths = np.stack([inside * sizes[0], (~inside if apart else 1) * np.full(n, sizes[1])], 1)
+    p_values = []
+    for _ in range(200):
+        part, rest = rng.binomial(lengths.astype(int), rate).astype(float).T
+        whole = lengths.astype(float).T
+        p_values.append(contrast((part, whole[0]), (rest, whole[1]), 200).p)
+    share = float(np.mean(np.array(p_values) < 0.05))
+    print(f"{counts[0]} units of {sizes[0]} beside {counts[1]} of {sizes[1]}: {100 * share:.1f} %")
+    assert share <= 0.05
+
+
 def test_few_beside_many_by_hand() -> None:
     """None of 10 units differs, 60 of 240 do: 2.5 are expected, and none is seen at exp(-2.5)."""
     lengths, inside = np.full(250, 10.0), np.arange(250) < 10
@@ -79,7 +101,7 @@ def test_few_beside_many_by_hand() -> None:
     assert found.difference.high >= 0
     values[0] = 1.0  # one differs: at most as many at exp(-2.5) (1 + 2.5), and a coin shows nothing
     found = contrast((values * inside, lengths * inside), (values * ~inside, lengths * ~inside))
-    assert found.p >= 2 * math.exp(-2.5) * 3.5 - 0.01
+    assert found.p >= 2 * math.exp(-2.5) * 3.5 - 1e-12
 
 
 def test_nothing_to_divide_by() -> None:

@@ -167,7 +167,7 @@ def test_false_positives_where_speakers_are_hard_for_one_system(speakers: int, e
 def test_claims_where_both_systems_err_alike(utterances: int, wrong: float, size: int) -> None:
     """b has a's errors and, in few utterances, more: as many as take it to 5 % of a's.
 
-    The bootstrap alone claims that b is within 5 % in 45 % of sets of 300 utterances.
+    Disagreements that were not seen have no part in what the bootstrap alone takes for spread.
     """
     rng = np.random.default_rng(utterances)
     margin, lengths, alone, claimed = 0.05, np.full(utterances, 10.0), [], []
