@@ -74,7 +74,7 @@ class Bootstrap:
     def p(self) -> float:
         """Two-sided p of a truth of 0: below 0.05 where 0 is outside the symmetric interval.
 
-        Never below that of the sign test: five units that differ show nothing at 5 %.
+        Never below `least_p`: five units that differ show nothing at 5 %.
         """
         if self.estimate == 0 or not (self.error == 0 or len(self.t)):
             return 1.0

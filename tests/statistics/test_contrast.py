@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from asr.statistics.bootstrap import bootstrap
-from asr.statistics.contrast import contrast
+from asr.statistics.contrast import Contrast, Ratio, contrast
+from asr.statistics.few import sign_test
 from tests.statistics.simulation import simulate, true_rate
 from tests.statistics.test_simulation import (
     RESAMPLES,
@@ -52,20 +53,40 @@ def test_what_never_differs_shows_nothing() -> None:
     assert none.p == 1
 
 
+def both(part: Ratio, rest: Ratio, resamples: int) -> tuple[float, Contrast]:
+    """p by the bootstrap alone, as if units that differ on either side were known as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "asr.statistics.contrast._least_p",
+            lambda summed: sign_test(int(summed[:, [0, 2]].any(axis=1).sum())),
+        )
+        alone = contrast(part, rest, resamples).p
+    return alone, contrast(part, rest, resamples)
+
+
+def rejected(p_values: list[float]) -> float:
+    return float(np.mean(np.array(p_values) < 0.05))
+
+
 @pytest.mark.parametrize("share", [0.05, 0.2])
 def test_a_part_in_which_hardly_a_unit_differs_by_chance(share: float) -> None:
     """10 utterances beside 240, each with one error more with the same probability in both."""
     rng = np.random.default_rng(8)
     lengths, inside = np.full(250, 10.0), np.arange(250) < 10
-    p_values, hits = [], []
+    alone, p_values, hits = [], [], []
     for _ in range(500):
         values = (rng.random(250) < share).astype(float)
-        found = contrast((values * inside, lengths * inside), (values * ~inside, lengths * ~inside))
+        ratios = (values * inside, lengths * inside), (values * ~inside, lengths * ~inside)
+        p, found = both(*ratios, 2000)
+        alone.append(p)
         p_values.append(found.p)
         hits.append(covered(found.difference, 0.0))
-    rate = float(np.mean(np.array(p_values) < 0.05))
-    print(f"a part of 10 beside 240, {share} of them differ: p below 0.05 in {100 * rate:.1f} %")
-    assert rate <= 0.05
+    print(
+        f"a part of 10 beside 240, {share} of them differ: p below 0.05 in "
+        f"{100 * rejected(p_values):.1f} %, by the bootstrap alone {100 * rejected(alone):.1f} %"
+    )
+    assert rejected(p_values) <= 0.05
+    assert rejected(alone) > 0.05  # what the bound is for
     assert np.mean(hits) >= 0.95
 
 
@@ -81,14 +102,19 @@ def test_a_part_of_short_units_beside_long_ones(
     n = sum(counts) if apart else counts[1]
     inside = np.arange(n) < counts[0]
     lengths = np.stack([inside * sizes[0], (~inside if apart else 1) * np.full(n, sizes[1])], 1)
-    p_values = []
+    alone, p_values = [], []
     for _ in range(200):
         part, rest = rng.binomial(lengths.astype(int), rate).astype(float).T
         whole = lengths.astype(float).T
-        p_values.append(contrast((part, whole[0]), (rest, whole[1]), 200).p)
-    share = float(np.mean(np.array(p_values) < 0.05))
-    print(f"{counts[0]} units of {sizes[0]} beside {counts[1]} of {sizes[1]}: {100 * share:.1f} %")
-    assert share <= 0.05
+        p, found = both((part, whole[0]), (rest, whole[1]), 200)
+        alone.append(p)
+        p_values.append(found.p)
+    print(
+        f"{counts[0]} units of {sizes[0]} beside {counts[1]} of {sizes[1]}: p below 0.05 in "
+        f"{100 * rejected(p_values):.1f} %, by the bootstrap alone {100 * rejected(alone):.1f} %"
+    )
+    assert rejected(p_values) <= 0.05
+    assert rejected(alone) > 0.05
 
 
 def test_few_beside_many_by_hand() -> None:
