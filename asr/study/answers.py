@@ -10,6 +10,7 @@ from asr.study import (
     gain,
     language_model,
     larger,
+    longer,
     method,
     payers,
     zeros,
@@ -18,7 +19,11 @@ from asr.study.plan import TWO_LAYERS
 from asr.study.section import Material, Section
 
 _QUESTIONS: dict[str, tuple[Callable[[Material], str], ...]] = {
-    "Dense against block-sparse at equal width": (equal_width.answer, language_model.answer),
+    "Dense against block-sparse at equal width": (
+        equal_width.answer,
+        longer.answer,
+        language_model.answer,
+    ),
     "The size of blocks at equal sparsity": (block_size.answer,),
     "The method at equal sparsity": (method.answer,),
     "A large sparse model against a small dense one": (larger.answer,),

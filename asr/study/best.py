@@ -1,9 +1,9 @@
-"""The lowest error rate that was reached, by longer trainings or by the grid's dense model."""
+"""The lowest error rate that was reached, by the grid's dense model or by longer trainings."""
 
 import math
 from collections.abc import Mapping
 
-from asr.study.plan import REAL
+from asr.study.plan import LONG, REAL, grid
 from asr.study.section import Material, Section, nothing_yet, rate_cells, seeds_of, table
 from asr.study.setting import Setting
 
@@ -11,12 +11,13 @@ EXPERIMENT = "study_best"
 
 
 def section(material: Material) -> Section:
-    """Models of their own experiment and the grid's dense one, the lowest validation CER first."""
+    """Models of their own experiment and the dense ones, the lowest validation CER first."""
     found = [one for one in material.settings if _own(one)]
     if not found:
         return nothing_yet("larger model", f"python train.py +experiment={EXPERIMENT}")
-    if (its := material.grid) and its.reference not in found:
-        found.append(its.reference)
+    for its in (material.grid, grid(material.settings, LONG)):
+        if its and its.reference not in found:
+            found.append(its.reference)
     chosen = {one.group_key: one.cer for one in material.tuned if one.corpus == REAL}
     ordered = sorted(found, key=lambda one: chosen.get(one.group_key, math.inf))
     best = ordered[0]

@@ -35,6 +35,7 @@ class Experiment:
 
 DEEP = Experiment("study_deep", REAL, 224)  # three layers: the best dense model of the size
 TWO_LAYERS = Experiment("study", REAL, 256)  # before a third layer was tried; all widths
+LONG = Experiment("study_long", REAL, 224)  # the same three layers, trained twice as long
 METHODS = Experiment("study_method", CHEAP, 256)
 LASSO = Experiment("study_lasso", CHEAP, 256)  # by either step, and what it is compared with
 

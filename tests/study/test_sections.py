@@ -22,6 +22,7 @@ from asr.study import (
     gain,
     language_model,
     larger,
+    longer,
     method,
     payers,
     targets,
@@ -99,6 +100,38 @@ def test_a_second_dense_setting_is_no_silent_choice(grid):
     write_kept(grid, "dense-again", damaged(3))
     with pytest.raises(InputError, match="expected one setting"):
         equal_width.section(material(grid))
+
+
+def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
+    short = {"experiment": "study_deep", "baseline_key": "short", "hidden": 224, "layers": 3}
+    long = {**short, "experiment": "study_long", "baseline_key": "long"}
+    for seed, errors in ((1, 10), (2, 14)):
+        write_kept(tmp_path, "short", damaged(errors), seed=seed, **short)
+    write_kept(tmp_path, "short90", damaged(30), zeros=0.9, **short)
+    write_kept(tmp_path, "long", damaged(8), **long)
+    by_depth = material(tmp_path).by(DEEP)
+    assert "`python train.py +experiment=study_long" in longer.section(by_depth).text
+    assert longer.answer(by_depth) == ""
+    write_kept(tmp_path, "long90", damaged(10), zeros=0.9, **long)
+    by_depth = material(tmp_path).by(DEEP)
+    said = longer.section(by_depth).text
+    # 12 errors by two seeds become 8, 30 become 10: from 150 % more to 25 % more.
+    assert f"the dense model has {100 * 8 / CHARACTERS:.1f} % instead of" in said
+    assert "(-33.3 % (" in said
+    assert "(-66.7 % (" in said
+    assert "zeros cost +25.0 % (" in said
+    assert "instead of +150.0 % (" in said
+    assert ", -125.0 (" in said
+    assert "points of it (told apart; at least 1 seed of the longer training)." in said
+    assert longer.answer(by_depth) in answers.section(by_depth).text
+    assert longer.answer(material(tmp_path)) == ""  # the models of two layers are others
+    assert "with a language model" not in said
+    search = {"decoder": "beam-64", "language_model": "lm.arpa"}
+    for group, errors, which in (("short", 8, short), ("long", 5, long)):
+        write_kept(tmp_path, group, damaged(errors), **search, **which)
+        write_kept(tmp_path, f"{group}90", damaged(2 * errors), zeros=0.9, **search, **which)
+    rows = longer.section(material(tmp_path).by(DEEP)).text.splitlines()[-2:]
+    assert all("| with a language model |" in row and "| +100.0 % (" in row for row in rows)
 
 
 def test_questions_are_answered_by_three_layers_once_those_are_trained(grid):
@@ -761,6 +794,12 @@ def test_the_best_model_is_chosen_by_validation(tmp_path):
     assert cells(text, "2 layers of 300")[7:9] == ["", ""]
     # The grid's dense model stands among them, by its validation.
     assert re.findall(r"2 layers of (\d+), dense, 1 seed", text) == ["384", "256", "300"]
+    long = {"experiment": "study_long", "hidden": 224, "layers": 3}
+    for split, errors in (("validation", 5), ("test", 3)):
+        write_kept(tmp_path / split, "long", damaged(errors), split=split, **long)
+    longer_trained = best.section(material(tmp_path)).text
+    assert f"has {100 * 3 / CHARACTERS:.1f} (" in longer_trained
+    assert re.findall(r"layers of (\d+), dense", longer_trained) == ["224", "384", "256", "300"]
 
 
 def test_a_best_model_is_not_there_yet(grid):
