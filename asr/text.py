@@ -21,8 +21,9 @@ BLANK = 0
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u0060\u00b4\uff07", "'"))
 _PLAIN = re.compile(r"[a-z]+(?:[ '][a-z]+)*")
 _LONGEST = {"am": 6}  # digits of a number with a name, elsewhere 12; num2words 0.5 hangs on more
-_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
-_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)\b")
+_WHOLE = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"  # 1,250 is a number, 1,2500 are two
+_NUMBER = re.compile(rf"{_WHOLE}(?:\.\d+)?")
+_ORDINAL = re.compile(rf"({_WHOLE})(?:st|nd|rd|th)\b")
 _LONE_APOSTROPHE = re.compile(r"(?<![^\W\d_])'(?![^\W\d_])")
 _QUOTED = re.compile(r"(?<!\w)'([^']*)'(?!\w)")
 # Spelled in English only; in any other language these are left standing, hence reported.
@@ -62,6 +63,8 @@ class BasicNormaliser:
     Letters of any script stay, and so does an apostrophe that touches a letter, unless a pair of
     them quotes ('word', but dogs' and 'tis). A symbol with no rule stays too: it is outside every
     usual vocabulary, and is then reported, not lost.
+
+    Numbers are read as English writes them, 1,250.5, in every language.
 
     Args:
         language: ISO 639-1 code by which `num2words` spells numbers.
@@ -105,7 +108,10 @@ class BasicNormaliser:
         # is too long to have a name.
         named = bool(fraction) or not whole[0] == "0" < whole[1:]
         words = None
-        if named and max(len(whole), len(fraction)) <= _LONGEST.get(self.language[:2], 12):
+        if fraction.endswith("0"):  # 3.10 is not 3.1, which it would be as a number
+            digits = " ".join(_name(digit, self.language) for digit in fraction)
+            words = f"{self._spelled(whole, form)}{_name('.', self.language)} {digits}"
+        elif named and max(len(whole), len(fraction)) <= _LONGEST.get(self.language[:2], 12):
             with contextlib.suppress(Exception):  # of any kind: each language lacks something else
                 value = float(plain) if fraction else int(plain)
                 words = num2words(value, lang=self.language, to=form)

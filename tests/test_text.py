@@ -32,6 +32,9 @@ ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
         ("0 05 1234567890123", "zero zero five one two three four five six seven eight nine zero "
          "one two three"),
         ("3.5 km", "three point five km"),
+        ("the 2,500th or 1,000th", "the two thousand five hundredth or one thousandth"),
+        ("10,2000", "ten two thousand"),
+        ("1.0 or 3.10", "one point zero or three point one zero"),
         ("\uff21\uff22\uff23 \ufb01ne", "abc fine"),  # full width, ligature
         ("well-known -- and/or", "well known and or"),
         ("caf\u00e9 na\u00efve", "caf\u00e9 na\u00efve"),
@@ -59,6 +62,7 @@ def test_other_languages_spell_their_own_numbers() -> None:
         ("en", "1.0000000000001", "one point " + "zero " * 12 + "one"),
         ("en", "123456789012.5", "one hundred and twenty three billion four hundred and fifty six "
          "million seven hundred and eighty nine thousand and twelve point five"),
+        ("de", "3.50", "drei komma f\u00fcnf null"),
         ("de", "2000000 und 3.5", "zwei millionen und drei komma f\u00fcnf"),
         ("am", "1250000", "\u12a0\u1295\u12f5 \u1201\u1208\u1275 \u12a0\u121d\u1235\u1275 "
          "\u12dc\u122e \u12dc\u122e \u12dc\u122e \u12dc\u122e"),
