@@ -3,6 +3,7 @@
 import gzip
 import mmap
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -52,7 +53,7 @@ def words_of_model(path: str | Path) -> list[str]:
         with open(path, "rb") as file:
             binary = file.read(len(_BINARY)) == _BINARY
         found = _words_of_binary(path) if binary else list(_words_of_arpa(path))
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise _error(path, f"{type(error).__name__}: {error}") from error
     words = [word for word in found if word not in RESERVED]
     if not words:

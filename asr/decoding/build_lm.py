@@ -19,7 +19,9 @@ from asr.decoding.arpa import RESERVED, write_arpa
 from asr.decoding.kneser_ney import END, START, NGrams, kneser_ney
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write
-from asr.text import BasicNormaliser
+from asr.text import BasicNormaliser, Normaliser
+
+_HIGHEST = 6  # order that KenLM is built for
 
 
 def estimate(
@@ -81,6 +83,28 @@ def read_texts(path: str | Path) -> Iterator[str]:
         ) from error
 
 
+def _listed(path: str, normalise: Normaliser) -> list[str]:
+    """The words of a lexicon as training writes them.
+
+    Raises:
+        InputError: a line is no single word then, which an ARPA file could not hold.
+    """
+    lines = [line.strip() for line in read_texts(path)]
+    words = [normalise(line) for line in lines]
+    if wrong := [
+        f"{line!r} as {word!r}"
+        for line, word in zip(lines, words, strict=True)
+        if line and len(word.split()) != 1
+    ]:
+        raise InputError(
+            path,
+            expected="a line for each word, which the normaliser leaves one",
+            got=f"{len(wrong)} lines that are not: {', '.join(wrong[:3])}",
+            remedy="Write their words on lines of their own, here and in decoding.lexicon.",
+        )
+    return list(filter(None, words))
+
+
 def _text(line: dict[str, object], number: int) -> str:
     text = line["text"]
     if not isinstance(text, str):  # null as a text would be the word "none"
@@ -93,12 +117,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write the model; say on stderr how much went into it."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    if given.order < 2:
-        parser.error("--order: KenLM, which decoding reads models by, wants 2 at the least")
+    if not 2 <= given.order <= _HIGHEST:
+        parser.error(f"--order: KenLM, which decoding reads models by, wants 2 to {_HIGHEST}")
     normalise = BasicNormaliser(given.language)
     sentences = [normalise(text).split() for path in given.text for text in read_texts(path)]
-    listed = [normalise(line) for path in given.words for line in read_texts(path)]
-    words, orders = estimate(sentences, given.order, filter(None, listed))
+    listed = [word for path in given.words for word in _listed(path, normalise)]
+    words, orders = estimate(sentences, given.order, listed)
     with atomic_write(given.out) as file:
         write_arpa(file, words, orders)
     empty = sum(not sentence for sentence in sentences)

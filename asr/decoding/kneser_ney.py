@@ -115,6 +115,7 @@ def _discounts(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], bool]:
     if n1 and n2 and n3:
         y = n1 / (n1 + 2 * n2)
         estimates = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
-        if all(0 <= estimate <= count for count, estimate in enumerate(estimates, 1)):
+        # A discount of 0 would leave nothing to words that were not seen: backoffs of -inf.
+        if all(0 < estimate <= count for count, estimate in enumerate(estimates, 1)):
             return np.array([0.0, *estimates]), True
     return np.array([0.0, *_FALLBACK]), False

@@ -32,8 +32,8 @@ def check_known(words: Sequence[str], known: Sequence[str], model: str) -> None:
             f"lexicon for {model}",
             expected="words that the language model knows",
             got=f"{_shown(missing)} that it does not",
-            remedy="Take them out, or make the model with them: "
-            "python -m asr.decoding.build_lm TEXT --words LEXICON --out lm.arpa.",
+            remedy="Write them as the normaliser does, in lower case, take them out, or make the "
+            "model with them: python -m asr.decoding.build_lm TEXT --words LEXICON --out lm.arpa.",
         )
 
 

@@ -113,9 +113,30 @@ def test_no_words_or_reserved_ones_are_told(sentences):
 
 
 def test_an_order_that_kenlm_cannot_read_is_refused(manifest, tmp_path, capsys):
+    for order in ("1", "7"):
+        with pytest.raises(SystemExit):
+            main([str(manifest), "--order", order, "--out", str(tmp_path / "lm.arpa")])
+        assert "wants 2 to 6" in capsys.readouterr().err
+
+
+def test_a_lexicon_s_line_that_is_no_single_word_is_refused(manifest, tmp_path, capsys):
+    lexicon, out = tmp_path / "words.txt", tmp_path / "lm.arpa"
+    lexicon.write_text("Zebra\n\ntwenty-one\n...\n")
     with pytest.raises(SystemExit):
-        main([str(manifest), "--order", "1", "--out", str(tmp_path / "lm.arpa")])
-    assert "2 at the least" in capsys.readouterr().err
+        main([str(manifest), "--out", str(out), "--words", str(lexicon)])
+    assert "2 lines that are not: 'twenty-one' as 'twenty one', '...' as ''" in (
+        capsys.readouterr().err
+    )
+    assert not out.exists()
+
+
+def test_a_damaged_zipped_model_is_told(tmp_path):
+    zipped = tmp_path / "words.arpa.gz"
+    content = bytearray(gzip.compress((MODELS / "words.arpa").read_bytes()))
+    content[10:40] = b"\xff" * 30
+    zipped.write_bytes(content)
+    with pytest.raises(InputError, match="language model"):
+        words_of_model(zipped)
 
 
 def test_sections_and_counts_of_the_file():

@@ -57,7 +57,7 @@ def plain(sentences: list[list[int]], order: int, size: int, history: tuple[int,
         if n1 and n2 and n3:
             y = n1 / (n1 + 2 * n2)
             own = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
-            d = own if all(0 <= x <= i for i, x in enumerate(own, 1)) else d
+            d = own if all(0 < x <= i for i, x in enumerate(own, 1)) else d
         after = {gram[-1]: c for gram, c in counts.items() if gram[:-1] == history}
         lower = p(history[1:], word) if history else 1 / (size - 1)
         if not after:
@@ -109,3 +109,12 @@ def test_two_sentences_by_hand():
     assert model.p((START,), a) == pytest.approx(1 / 2 + 1 / 2 * model.p((), a))
     assert model.p((a,), b) == pytest.approx(0.5 / 2 + 1 / 2 * model.p((), b))
     assert model.p((a,), a) == pytest.approx(1 / 2 * model.p((), a))
+
+
+def test_a_discount_of_nothing_is_no_discount():
+    # "b c", "d b c" and "c": bigrams counted 1, 1, 1, 1, 2 and 3 times, so that of a count of 2
+    # 2 - 3 (4/6) 1/1 = 0 would be taken, and b, which only c follows, twice, would not back off.
+    b, c, d = 3, 4, 5
+    orders = kneser_ney(tokens([[b, c], [d, b, c], [c]]), 2, 6)
+    assert not orders[1].estimated
+    assert all((order.backoffs > 0).all() for order in orders)
