@@ -98,13 +98,14 @@ def _test_sets(run: Run, manifests: Sequence[str]) -> list[Path]:
 
 
 def _refuse_one_name(manifests: Sequence[Path]) -> None:
-    named: dict[tuple[str, str], Path] = {}
+    named: dict[str, Path] = {}
     for manifest in manifests:
-        other = named.setdefault(corpus_and_split(manifest), manifest)
+        name = "-".join(corpus_and_split(manifest))
+        other = named.setdefault(name, manifest)
         if other is not manifest:
             raise InputError(
                 f"manifests {other} and {manifest}",
                 expected="different folder names or file names, which name the results",
-                got=f"{'-'.join(corpus_and_split(manifest))} twice",
+                got=f"{name} twice",
                 remedy="Rename one of them, or score them in two calls on two copies of the run.",
             )

@@ -190,6 +190,7 @@ def test_references_without_a_word_have_no_rate(tmp_path: Path, corpus: Path):
         ({"batch": 0}, "batch 0"),
         ({"batch_seconds": math.nan}, "batch_seconds nan"),
         ({"manifests": ["a/test.jsonl", "b/a/test.jsonl"]}, "a-test twice"),
+        ({"manifests": ["a/b-test.jsonl", "a-b/test.jsonl"]}, "a-b-test twice"),
     ],
 )
 def test_what_no_pair_can_be_scored_with(change: dict[str, object], message: str):
