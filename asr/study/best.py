@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from asr.study.language_model import refuse_several_decoders
 from asr.study.plan import LONG, REAL, grid
 from asr.study.section import Material, Section, nothing_yet, rate_cells, seeds_of, table
 from asr.study.setting import Setting
@@ -21,16 +22,22 @@ def section(material: Material) -> Section:
     chosen = {one.group_key: one.cer for one in material.tuned if one.corpus == REAL}
     ordered = sorted(found, key=lambda one: chosen.get(one.group_key, math.inf))
     best = ordered[0]
-    searched = {one.group_key: rate_cells(one) for one in material.searched if one.corpus == REAL}
+    shown = {one.group_key for one in found}
+    by_search = [one for one in material.searched if one.group_key in shown]
+    refuse_several_decoders(by_search)
+    searched = {one.group_key: rate_cells(one) for one in by_search}
     head = ["model", "epochs", "parameters", "file in fp16", "CER %", "of each seed", "WER %"]
     head += ["CER % with a language model", "WER % with it", "minutes"]
+    rows = table(head, [_row(one, searched) for one in ordered])
+    if best.group_key not in chosen:
+        return Section(rows)
     said = (
         f"The model with the lowest validation CER, of {best.parameters:,} parameters, has "
         f"{rate_cells(best)[0]} % on the test split"
     )
     if cells := searched.get(best.group_key):
         said += f", and {cells[0]} % with a language model"
-    return Section(f"{said}.\n\n" + table(head, [_row(one, searched) for one in ordered]))
+    return Section(f"{said}.\n\n{rows}")
 
 
 def _own(one: Setting) -> bool:

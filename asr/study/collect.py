@@ -7,9 +7,10 @@ from datetime import datetime
 from glob import glob
 from pathlib import Path
 
+from asr.data.manifest import manifest_sha256
 from asr.errors import InputError, report_input_errors
 from asr.evaluation.result import HYPOTHESES, RESULT, read_hypotheses, read_result
-from asr.files import atomic_write, sha256
+from asr.files import atomic_write
 from asr.statistics.training_words import training_words
 from asr.study.kept import WORDS, keep, read_kept
 from asr.study.measure import measure_run
@@ -93,7 +94,7 @@ def keep_words(into: Path, manifest: str) -> None:
     said: set[str] = set()
     normaliser = ""
     scored_on = {one.result.manifest_sha256 for run in kept for one in run.scored.values()}
-    if sha256(Path(manifest)) in scored_on:
+    if manifest_sha256(manifest) in scored_on:
         raise InputError(
             manifest,
             expected="the training manifest",

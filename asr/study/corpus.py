@@ -25,10 +25,11 @@ def section(material: Material) -> Section:
     system = found.reference.system
     named = Counter(speaker for speaker in system.speakers if speaker)
     two = sum(count for _, count in named.most_common(2))
+    most = f", and {two} of these are two speakers'" if len(named) > 2 else ""
     said = (
         f"The test split has {len(system.ids)} utterances, {system.words.sum():.0f} words, "
         f"{system.characters.sum():.0f} characters; {sum(named.values())} utterances have a "
-        f"speaker's name, one of {len(named)}, and {two} of these are two speakers'."
+        f"speaker's name, one of {len(named)}{most}."
     )
     gaps = [gap for _, gap in without_reference(compared(material) or [])]
     if gaps:

@@ -58,7 +58,9 @@ def sizes(material: Material) -> Section:
 
 
 def _sentence(shown: list[Setting]) -> str:
-    at = [one for one in shown if one.is_at(SPARSITY)] or shown
+    at = [one for one in shown if one.is_at(SPARSITY)]
+    if not at:
+        return ""
     said = []
     for block in dict.fromkeys(one.block for one in at):
         alike = [one for one in at if one.block == block]

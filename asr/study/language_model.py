@@ -29,7 +29,7 @@ def section(material: Material) -> Section:
     if found is None or not found.others:
         return Section("No pair of models yet: score and keep them by the commands above.\n")
     models = _models(found)
-    _refuse_several_decoders([found.reference, *models])
+    refuse_several_decoders([found.reference, *models])
     rows = beside(found.reference, models, unit="words")
     greedy = {one.group_key: one for one in material.settings}
     head = ["model", "WER %", "greedy WER %", "WER to the first, relative", "p"]
@@ -120,7 +120,7 @@ def _row(one: Compared, reference: Setting, greedy: dict[str, Setting]) -> list[
     ]
 
 
-def _refuse_several_decoders(models: Sequence[Setting]) -> None:
+def refuse_several_decoders(models: Sequence[Setting]) -> None:
     """Another weight, bonus or language model would be compared with, not sparsity alone."""
     used = {(one.system.decoder, str(one.system.results[0].language_model)) for one in models}
     if len(used) > 1:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, counts
 from asr.statistics.contrast import Contrast, Ratio, contrast
 from asr.study.equal_width import MARGIN
+from asr.study.language_model import refuse_several_decoders
 from asr.study.plan import LONG, Grid, grid
 from asr.study.section import (
     Material,
@@ -13,12 +13,14 @@ from asr.study.section import (
     compare_settings,
     nothing_yet,
     percent,
+    points,
     seeds_of,
     signed,
     table,
     verdict,
 )
 from asr.study.setting import Setting
+from asr.study.tuning import changed
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,7 @@ def section(material: Material) -> Section:
     if pairs is None:
         return nothing_yet("longer training of both", LONG.command("sparsity=gradual_block"))
     searched = _pairs(material.searched_grid, grid(material.searched, LONG))
+    refuse_several_decoders([each for one in searched or () for each in (one.dense, one.sparse)])
     rows = [_row(one, "greedy") for one in pairs]
     rows += [_row(one, "with a language model") for one in searched or ()]
     head = ["epochs", "decoder", "dense, CER %", "90 % zeros, CER %", "dense, WER %"]
@@ -64,11 +67,17 @@ def answer(material: Material) -> str:
     found = _cost_beside(short, long)
     told = "told apart" if found.p < ALPHA else "not told apart"
     return (
-        f"Trained for {long.epochs} epochs instead of {short.epochs} "
-        f"(`conf/experiment/{LONG.name}.yaml`), {' and '.join(changes)}: zeros cost {costs[0]} "
-        f"instead of {costs[1]}, {_points(found.difference)} points of it ({told}; at least "
+        f"Trained for {long.epochs} epochs instead of {short.epochs}, by a recipe that differs in "
+        f"{_recipe(short, long)}, {' and '.join(changes)}: zeros cost {costs[0]} instead of "
+        f"{costs[1]}, {points(found.difference)} points of it ({told}; at least "
         f"{seeds_of(long.dense, long.sparse)} of the longer training)."
     )
+
+
+def _recipe(short: _Pair, long: _Pair) -> str:
+    """The groups of settings that the dense models do not share."""
+    keys = [key for key, _ in changed(short.dense.runs[0], long.dense.runs[0])]
+    return ", ".join(dict.fromkeys(f"`{'.'.join(key.split('.')[:2])}`" for key in keys))
 
 
 def _cost_beside(short: _Pair, long: _Pair) -> Contrast:
@@ -106,7 +115,3 @@ def _row(one: _Pair, decoder: str) -> list[str]:
         signed(gap.relative),
         verdict(gap, MARGIN),
     ]
-
-
-def _points(gap: Interval) -> str:
-    return f"{100 * gap.estimate:+.1f} ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"

@@ -9,6 +9,7 @@ from asr.study.plan import (
     METHODS,
     SPARSITY,
     TWO_LAYERS,
+    Experiment,
     Grid,
     grid,
     is_standard,
@@ -60,7 +61,7 @@ def section(material: Material) -> Section:
         + _lasso(material)
         + (f"\n{chance} {_OF_CHANCE}\n" if (chance := _chance(material)) else "")
         + "\n"
-        + _again("On real speech, by two layers", grid(material.settings, TWO_LAYERS), material),
+        + _again("On real speech, by two layers", TWO_LAYERS, material),
         {_PICTURE: comparison_figure(rows, name)},
     )
 
@@ -74,7 +75,8 @@ def answer(material: Material) -> str:
             ("synthetic (in 32-true)", LASSO),
             ("real (two layers)", TWO_LAYERS),
         )
-        if (found := grid(material.settings, experiment)) and (text := _standing(found))
+        if (found := grid(material.settings, experiment))
+        and (text := _standing(found, _compared(experiment, found)))
     ]
     if not said:
         return ""
@@ -84,9 +86,15 @@ def answer(material: Material) -> str:
     ).strip()
 
 
-def _standing(found: Grid) -> str:
+def _compared(experiment: Experiment, found: Grid) -> list[Setting]:
+    """Settings of a table, over which its p are adjusted: in all blocks only of all methods."""
+    return [one for one in found.at_ninety if experiment == METHODS or one.block == BLOCK]
+
+
+def _standing(found: Grid, near: Sequence[Setting]) -> str:
     """Methods to the usual one in the same blocks, by whether they are told apart from it."""
-    near = _apart(found)[0]
+    if not any(one in found.usual for one in near):
+        return ""
     rows = [
         one
         for one in _rows(found, near)
@@ -130,7 +138,7 @@ def _elsewhere(missed: Sequence[Setting]) -> str:
 def _lasso(material: Material) -> str:
     """Group lasso by both of its steps, beside gradual pruning and beside each other."""
     found = grid(material.settings, LASSO)
-    text = _again("On synthetic speech in 32-true", found, material)
+    text = _again("On synthetic speech in 32-true", LASSO, material)
     near, missed = _apart(found) if found else ([], [])
     steps = {one.pruning["penalty"]["step"]: one for one in near if one.method == "group_lasso"}
     if len(steps) == 2:
@@ -167,9 +175,10 @@ def _in_both_precisions(material: Material) -> tuple[Setting, Setting] | None:
     return pair[0], pair[1]
 
 
-def _again(where: str, found: Grid | None, material: Material) -> str:
+def _again(where: str, experiment: Experiment, material: Material) -> str:
     """Methods in the usual blocks, compared once more where an experiment has several."""
-    near = [one for one in _apart(found)[0] if one.block == BLOCK] if found else []
+    found = grid(material.settings, experiment)
+    near = _compared(experiment, found) if found else []
     if found is None or len({name(one) for one in near}) < 2:
         return f"{where} there is no second method yet.\n"
     sentence, methods, _ = _ranked(where, found, near, material)

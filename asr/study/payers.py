@@ -91,7 +91,7 @@ def answer(material: Material) -> str:
         by = re.split(r",| \(", kind)[0]
         if told:
             said.append(f"Zeros cost by {by}: {'; '.join(told)}.")
-        else:
+        elif not any(one.told_apart for one in own):
             nobody.append(by)
     if nobody:
         said.append(f"No group by {' or by '.join(nobody)} is told apart from the rest.")

@@ -176,6 +176,11 @@ def signed(interval: Interval) -> str:
     return f"{100 * interval.estimate:+.1f} % {_ends(interval, '+.1f', 100)}"
 
 
+def points(interval: Interval) -> str:
+    """A difference of rates, or of differences: +5.0 (+1.0 to +9.0), in points of percent."""
+    return f"{100 * interval.estimate:+.1f} {_ends(interval, '+.1f', 100)}"
+
+
 def times(interval: Interval) -> str:
     """How many times as fast: 5.7x (5.5 to 5.9)."""
     return f"{interval.estimate:.1f}x {_ends(interval, '.1f', 1)}"

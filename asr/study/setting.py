@@ -1,6 +1,7 @@
 """A setting of the study: all seeds of it are one system."""
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ class Setting:
 
     runs: tuple[Kept, ...]  # by seed
     system: System
+    trained_for: Mapping[str, set[str]]  # experiments of each run key, wherever it was kept
 
     @property
     def config(self) -> dict[str, Any]:
@@ -39,7 +41,7 @@ class Setting:
     @property
     def experiments(self) -> set[str]:
         """That its runs were trained for."""
-        return {result.experiment for result in self.system.results}
+        return {name for one in self.trained_for.values() for name in one}
 
     @property
     def corpus(self) -> str:
@@ -132,6 +134,7 @@ def settings(runs: Iterable[Kept], split: str, decoding: Decoding = GREEDY) -> l
     """
     by_key: dict[str, tuple[Kept, Path]] = {}
     read: dict[str, tuple[float, float]] = {}
+    trained_for: defaultdict[str, set[str]] = defaultdict(set)
     for run in runs:
         if not (scored := run.scored.get((split, decoding))):
             continue
@@ -144,8 +147,13 @@ def settings(runs: Iterable[Kept], split: str, decoding: Decoding = GREEDY) -> l
                 remedy="Keep one of them; the other would be dropped.",
             )
         by_key[key] = run, scored.folder
+        trained_for[key].add(scored.result.experiment)
     return [
-        Setting(tuple(by_key[result.run_key][0] for result in system.results), system)
+        Setting(
+            tuple(by_key[result.run_key][0] for result in system.results),
+            system,
+            {result.run_key: trained_for[result.run_key] for result in system.results},
+        )
         for system in read_systems(folder for _, folder in by_key.values())
     ]
 

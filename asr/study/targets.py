@@ -1,5 +1,6 @@
 """The study's targets, and what became of them."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,11 +43,14 @@ def section(material: Material) -> Section:
     if not grids:
         return nothing_yet("sparse model", material.real.command("sparsity=gradual_block"))
     targets = [*_at_equal_width(grids), *_wider(grids), *_sizes(grids[0])]
-    reached = sum(one.verdict in ("shown", "met") for one in targets)
-    left = sum(one.verdict == "open" for one in targets)
+    verdicts: defaultdict[str, set[str]] = defaultdict(set)  # several pairs may be asked for
+    for one in targets:
+        verdicts[one.asked].add(one.verdict)
+    reached = sum(bool(each & {"shown", "met"}) for each in verdicts.values())
+    left = sum(each & {"shown", "met", "open"} == {"open"} for each in verdicts.values())
     return Section(
-        f"Of {len(targets)} targets, reached: {reached}; not reached: "
-        f"{len(targets) - reached - left}; open: {left}.\n\n"
+        f"Of {len(verdicts)} targets, reached: {reached}; not reached: "
+        f"{len(verdicts) - reached - left}; open: {left}.\n\n"
         + table(
             ["target", "measured", "verdict"],
             [[one.asked, one.found, one.verdict] for one in targets],

@@ -14,6 +14,7 @@ from asr.study.setting import Setting
 EXPERIMENT = "study_tuning"
 BUDGET = 24  # hours of a core for all that is kept
 RUN_BUDGET = 60  # minutes of a core for a run of the grid
+_CLASS = "._target_"  # ends the key of what a part of a configuration is made by
 _GROUPS = ("features", "augmentation", "model", "data", "optimizer", "scheduler", "training")
 
 
@@ -26,7 +27,7 @@ def section(material: Material) -> Section:
     chosen = material.grid
     recipe = chosen.reference.group_key if chosen else None
     tries = [one for one in _tries(material, recipe) if one[0].dense]
-    if all(one[2].experiment != EXPERIMENT for one in tries):
+    if not any(EXPERIMENT in one.trained_for[result.run_key] for one, _, result in tries):
         return nothing_yet(
             "tuning", f"python train.py +experiment=amazon_queen experiment_name={EXPERIMENT}"
         )
@@ -36,12 +37,12 @@ def section(material: Material) -> Section:
     lines = []
     for _, run, result in tries:
         rate = f"{100 * result.cer:.1f}"
-        changes = _changes(first, run)
+        told = changes(first, run)
         if result.group_key == recipe:
             rate = f"**{rate}**, the grid's recipe"
-        elif winner and (fewer := _changes(winner, run)).count("`") < changes.count("`"):
-            changes = f"the grid's recipe, but {fewer}"
-        lines.append([changes, rate, _minutes(run)])
+        elif winner and (fewer := changes(winner, run)).count("`") < told.count("`"):
+            told = f"the grid's recipe, but {fewer}"
+        lines.append([told, rate, _minutes(run)])
     return Section(table(["changes to the first", "validation CER %", "minutes"], lines))
 
 
@@ -69,8 +70,8 @@ def of_sparse(material: Material) -> Section:
     rates = between([100 * rate for rate in by_recipe.rates], "{:.1f}")
     lines = [["none", f"{rates} ({seeds_of(by_recipe)})", _minutes(by_recipe.runs[0])]]
     for _, run, result in tries:
-        changes = _changes(by_recipe.runs[0], run)
-        lines.append([changes, f"{100 * result.cer:.1f}", _minutes(run)])
+        told = changes(by_recipe.runs[0], run)
+        lines.append([told, f"{100 * result.cer:.1f}", _minutes(run)])
     head = ["changes to the dense one's recipe", "validation CER %", "minutes"]
     return Section(table(head, lines))
 
@@ -85,14 +86,45 @@ def _tries(material: Material, recipe: str | None = None) -> list[tuple[Setting,
         for one in material.tuned
         if one.corpus == REAL
         for run, result in zip(one.runs, one.system.results, strict=True)
-        if result.experiment == EXPERIMENT or (one.group_key == recipe and run is one.runs[0])
+        if EXPERIMENT in one.trained_for[result.run_key]
+        or (one.group_key == recipe and run is one.runs[0])
     ]
 
 
-def _changes(first: Kept, run: Kept) -> str:
+def changes(first: Kept, run: Kept) -> str:
+    """What a run's recipe changes of another's: values, classes, and parts that it has no more."""
+    said = [f"`{key}={value}`" for key, value in changed(first, run)]
+    return " ".join([*said, *(f"no `{part}`" for part in _gone(first, run))]) or "none"
+
+
+def changed(first: Kept, run: Kept) -> list[tuple[str, str]]:
+    """Dotted key and value of what a run has otherwise or anew; of a class the key of its part."""
     before = dict(_flat(first.config))
-    changed = [(key, value) for key, value in _flat(run.config) if before.get(key) != value]
-    return " ".join(f"`{key}={value}`" for key, value in changed) or "none"
+    return [
+        (key.removesuffix(_CLASS), value.rpartition(".")[2] if key.endswith(_CLASS) else value)
+        for key, value in _flat(run.config)
+        if before.get(key) != value
+    ]
+
+
+def _gone(first: Kept, run: Kept) -> list[str]:
+    """Largest parts that only the first has, where no other value or class stands for them."""
+    before, after = (dict(_flat(one.config)) for one in (first, run))
+    parts = {part for key in after for part in _parts(key)}
+    gone: dict[str, None] = {}
+    for key in before:
+        part = next((one for one in _parts(key) if one not in parts), "")
+        whole = part.rpartition(".")[0]
+        another = before.get(whole + _CLASS) != after.get(whole + _CLASS)
+        if part and whole not in after and not another:
+            gone[part] = None
+    return list(gone)
+
+
+def _parts(key: str) -> list[str]:
+    """Of a.b.c: a, a.b and a.b.c."""
+    names = key.split(".")
+    return [".".join(names[: end + 1]) for end in range(len(names))]
 
 
 def _minutes(run: Kept) -> str:
@@ -113,7 +145,7 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
         for index, inner in enumerate(value):
             yield from _leaves(f"{key}.{index}", inner)
-    elif not key.endswith("._target_"):
+    else:
         yield key, "null" if value is None else str(value).replace(" ", "")
 
 

@@ -102,7 +102,8 @@ def answer(material: Material) -> str:
     places: dict[str, list[str]] = {}
     for one in found:
         if one.free:
-            places.setdefault(one.extremes[0], []).append(name(one.setting))
+            most = max(one.share, key=one.share.__getitem__)
+            places.setdefault(most, []).append(name(one.setting))
     if not places:
         return ""
     said = "; ".join(
