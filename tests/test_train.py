@@ -128,6 +128,30 @@ def test_a_damaged_status_is_told_and_the_run_goes_on_without_it(
         assert torch.equal(tensor, again["state_dict"][name]), name
 
 
+def test_a_run_that_was_stopped_after_its_last_step_ends_as_one_that_was_not(
+    trained: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pruned = ("sparsity=gradual_block", "sparsity.block=[4,4]", "sparsity.start=0")
+    folder = trained(*pruned)
+    ended = status(folder)
+    pictures = {path.name: path.read_bytes() for path in (folder / "masks").glob("*.png")}
+    assert pictures
+    for name in pictures:
+        (folder / "masks" / name).unlink()
+    stopped = ended | {"state": "preempted", "updated": "2099-01-01T00:00:00+00:00"}
+    (folder / "status.json").write_text(json.dumps(stopped))
+    assert trained(*pruned) == folder
+    again = status(folder)
+    same = ("state", "step", "epoch", "total_steps", "seconds", "validation", "started")
+    assert {name: again[name] for name in same} == {name: ended[name] for name in same}
+    assert {p.name: p.read_bytes() for p in (folder / "masks").glob("*.png")} == pictures
+
+    # What starts from it is told that zeros are no more than weights to it.
+    capsys.readouterr()
+    trained(f"init_from={folder}")
+    assert "its weights are taken, not its masks" in capsys.readouterr().out
+
+
 def test_a_stopped_run_goes_on_after_its_last_checkpoint_was_damaged(
     trained: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:

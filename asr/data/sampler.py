@@ -75,9 +75,11 @@ def shard_evenly(batches: list[np.ndarray], world: int) -> list[np.ndarray]:
         if len(batch) < 2:
             raise InputError(
                 "data-parallel training and validation",
-                expected=f"at least {world} utterances for {world} processes",
-                got=str(sum(map(len, batches))),
-                remedy="Use fewer processes or more data.",
+                expected=f"a number of batches that {world} processes can share, or batches of "
+                "several utterances, which can be split until it is",
+                got=f"{len(batches)} batches of an utterance each",
+                remedy="Use fewer processes or more data, or raise data.max_batch or "
+                "data.batch_seconds.",
             )
         batches[largest : largest + 1] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
     return batches

@@ -36,6 +36,19 @@ def happens(probability: float, generator: torch.Generator) -> bool:
     return uniform(0, 1, generator) < probability
 
 
+def share(name: str, value: float) -> float:
+    """A probability.
+
+    Raises:
+        InputError: it is not between 0 and 1.
+    """
+    if not 0 <= value <= 1:
+        raise InputError(
+            name, expected="a number from 0 to 1", got=str(value), remedy="30 % is 0.3."
+        )
+    return float(value)
+
+
 def ordered_pair(name: str, values: Sequence[float]) -> tuple[float, float]:
     """The lowest and highest value of a range to draw from.
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from asr.features.draws import happens, integer, ordered_pair, uniform
+from asr.features.draws import happens, integer, ordered_pair, share, uniform
 from asr.features.recordings import find_recordings
 
 # Power falls with frequency to the power 0, -1, -2: hiss, room and traffic.
@@ -36,7 +36,8 @@ class AddNoise:
         self, source: str | None, snr_db: Sequence[float], probability: float, sample_rate: int
     ) -> None:
         self.snr_db = ordered_pair("snr_db", snr_db)
-        self.probability, self.sample_rate = probability, sample_rate
+        self.probability = share("probability", probability)
+        self.sample_rate = sample_rate
         self.recordings = () if source is None else find_recordings(source)
 
     def __call__(self, waveform: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from asr.errors import InputError
-from asr.features.draws import happens, integer, ordered_pair, uniform
+from asr.features.draws import happens, integer, ordered_pair, share, uniform
 from asr.features.recordings import Recording, find_recordings
 
 # Energy of the direct path over that of all reflections, for generated rooms: from a talker some
@@ -39,7 +39,8 @@ class RoomImpulseResponse:
         sample_rate: int,
     ) -> None:
         self.reverberation_seconds = ordered_pair("reverberation_seconds", reverberation_seconds)
-        self.probability, self.sample_rate = probability, sample_rate
+        self.probability = share("probability", probability)
+        self.sample_rate = sample_rate
         self.recordings = () if source is None else find_recordings(source)
 
     def __call__(self, waveform: Tensor, generator: torch.Generator) -> Tensor:

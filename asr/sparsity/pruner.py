@@ -115,8 +115,10 @@ class Pruner:
     def apply(self, weights: Mapping[str, Tensor]) -> None:
         """Zero the masked weights of the model, or of a copy of it such as an average."""
         if self._masks:
-            chosen = [weights[name].detach() for name in self._masks]
-            torch._foreach_mul_(chosen, [m.to(chosen[0].device) for m in self._masks.values()])
+            chosen = {name: weights[name].detach() for name in self._masks}
+            # Kept where the weights are: of a checkpoint they were read to the CPU.
+            self._masks = {name: self._masks[name].to(one.device) for name, one in chosen.items()}
+            torch._foreach_mul_(list(chosen.values()), list(self._masks.values()))
 
     def penalty_value(self) -> float | None:
         """The penalty's part of the loss, None while it is off."""

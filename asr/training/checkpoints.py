@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
@@ -137,6 +138,9 @@ class Checkpoints(Checkpoint):
         # After the loaders and the restored state: from here on only training draws numbers.
         if len(self._rng) == trainer.world_size:
             _set_rng_state(self._rng[trainer.global_rank], module.device)
+        elif trainer.global_rank > 0:  # else all processes would drop the same units
+            sequence = np.random.SeedSequence((torch.initial_seed(), trainer.global_rank))
+            torch.manual_seed(int(sequence.generate_state(1)[0]))
         if trainer.global_step == 0:  # what a run wrote that ended before its first checkpoint
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsCsv):

@@ -108,7 +108,8 @@ class MaskRecord(Callback):
         for logger in trainer.loggers:
             logger.log_metrics(totals, step=pruner.step - 1)  # Lightning counts steps from 0
 
-    def on_train_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+    def on_fit_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        # Not when training ends: a run that was stopped after its last step has no more of it.
         assert isinstance(module, SpeechModule)
         pruner = module.pruner
         if not trainer.is_global_zero or not pruner.parts:

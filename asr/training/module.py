@@ -7,6 +7,7 @@ from typing import Any, Literal
 import lightning
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -224,6 +225,13 @@ class SpeechModule(lightning.LightningModule):
                     remedy="Configure this run as that one was.",
                 )
         self.model.load_state_dict(model_weights(checkpoint["state_dict"]))
+        masks = checkpoint.get("sparsity", {"kept": {}})["kept"].values()
+        if not all(bool(blocks.all()) for blocks in masks):
+            rank_zero_only(print)(
+                f"init_from={path}: its weights are taken, not its masks: what was pruned there is "
+                "zero to begin with, is trained, and stays zero only where this run prunes it",
+                flush=True,
+            )
 
 
 def _lasting(value: Any) -> Any:

@@ -135,7 +135,11 @@ class RunFolder:
     def write_status(self, state: State, step: int, epoch: int, reason: str = "") -> None:
         if not self.leader:
             return
-        now = _now()
+        now, before = _now(), self.status()
+        if "seconds" not in self.facts:  # training has not gone on yet, or had nothing left to do
+            step = max(step, before.get("step", 0))
+            epoch = max(epoch, before.get("epoch", 0))
+        carried = {name: before[name] for name in ("total_steps", "seconds") if name in before}
         status = {
             **self.identity,
             "state": state,
@@ -143,11 +147,11 @@ class RunFolder:
             "epoch": epoch,
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "started": self.status().get("started") or now,
+            "started": before.get("started") or now,
             "updated": now,
             "reason": reason,
         }
-        _write(self.path, {**status, **self.facts})
+        _write(self.path, {**status, **carried, **self.facts})
 
     def queue(self) -> None:
         """Say that the run waits for its turn; its first `running` will be its start."""

@@ -4,11 +4,24 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from asr.errors import InputError
+
 
 class Schedule(Protocol):
     """Factor of the peak learning rate at `progress` of a run of `epochs`."""
 
     def __call__(self, progress: float, epochs: int) -> float: ...
+
+
+def _refuse_share(warmup: float, *, all_of_it: bool) -> None:
+    """What comes after a warm-up needs a rest of training, or it would divide by nothing."""
+    if not (0 <= warmup < 1 or (all_of_it and warmup == 1)):
+        raise InputError(
+            "scheduler.warmup",
+            expected=f"a share of training, from 0 to {'1' if all_of_it else 'less than 1'}",
+            got=str(warmup),
+            remedy="5 % of training is 0.05.",
+        )
 
 
 def _ramp(progress: float, share: float) -> float:
@@ -35,6 +48,9 @@ class OneCycle:
     start: float
     final: float
 
+    def __post_init__(self) -> None:
+        _refuse_share(self.warmup, all_of_it=False)
+
     def __call__(self, progress: float, epochs: int) -> float:
         if progress < self.warmup:
             return 1 - (1 - self.start) * _cosine(progress / self.warmup)
@@ -48,6 +64,9 @@ class Cosine:
 
     warmup: float
     final: float
+
+    def __post_init__(self) -> None:
+        _refuse_share(self.warmup, all_of_it=False)
 
     def __call__(self, progress: float, epochs: int) -> float:
         if progress < self.warmup:
@@ -63,6 +82,9 @@ class Exponential:
     warmup: float
     divisor: float
 
+    def __post_init__(self) -> None:
+        _refuse_share(self.warmup, all_of_it=True)
+
     def __call__(self, progress: float, epochs: int) -> float:
         return float(_ramp(progress, self.warmup) * self.divisor ** (-progress * epochs))
 
@@ -72,6 +94,9 @@ class WarmUp:
     """Linear warm-up, then constant."""
 
     warmup: float
+
+    def __post_init__(self) -> None:
+        _refuse_share(self.warmup, all_of_it=True)
 
     def __call__(self, progress: float, epochs: int) -> float:
         return _ramp(progress, self.warmup)

@@ -52,6 +52,8 @@ def test_probability(speech: Tensor) -> None:
     assert all(torch.equal(never(speech, g), speech) for g in generators)
     noisy = sum(not torch.equal(half(speech[:50], g), speech[:50]) for g in generators)
     assert 60 < noisy < 140
+    with pytest.raises(InputError, match=r"probability: expected a number from 0 to 1, got 30"):
+        AddNoise(None, [5, 5], 30, 16000)
 
 
 def test_silence_has_no_ratio_and_stays(tmp_path: Path, speech: Tensor) -> None:

@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+from asr.checkpoint import read_checkpoint
 from tests.commands import run, start, tiny_run
 
 pytestmark = pytest.mark.flow
@@ -26,6 +28,8 @@ def test_two_processes_stop_continue_and_end_as_one_run(tones: Path, tmp_path: P
     (folder,) = (runs / "default").iterdir()
     status = folder / "status.json"
     assert json.loads(status.read_text())["state"] == "preempted"
+    first, second = (one["cpu"] for one in read_checkpoint(folder / "checkpoints/last.ckpt")["rng"])
+    assert not torch.equal(first, second), "each drops units of its own"
 
     ended = run(command)
     assert ended.returncode == 0, ended.stderr

@@ -89,6 +89,20 @@ def test_status_keeps_the_start_and_the_identity(tmp_path: Path) -> None:
     assert (status["started"], status["run_key"]) == (started, "k")
 
 
+def test_a_process_that_ends_before_it_trains_leaves_how_far_the_run_is(tmp_path: Path) -> None:
+    before = RunFolder(tmp_path, IDENTITY)
+    before.facts |= {"total_steps": 9, "seconds": 60.0}
+    before.write_status("preempted", 5, 2)
+    again = RunFolder(tmp_path, IDENTITY)
+    again.write_status("failed", 0, 0, reason="no manifest")
+    kept = {"step": 5, "epoch": 2, "total_steps": 9, "seconds": 60.0, "state": "failed"}
+    assert kept.items() <= again.status().items()
+    # Once it trains its own word counts, from an older checkpoint too.
+    again.facts |= {"total_steps": 9, "seconds": 30.0}
+    again.write_status("running", 3, 1)
+    assert {"step": 3, "epoch": 1, "seconds": 30.0}.items() <= again.status().items()
+
+
 def test_how_a_run_ends_is_its_status(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, IDENTITY)
     for error, state in (

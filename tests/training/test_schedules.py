@@ -1,5 +1,6 @@
 import pytest
 
+from asr.errors import InputError
 from asr.training.schedules import Cosine, Exponential, OneCycle, WarmUp
 
 
@@ -25,3 +26,19 @@ def test_cosine_and_warm_up() -> None:
     assert Cosine(warmup=0.0, final=0.0)(1.0, 1) == pytest.approx(0.0)
     assert WarmUp(warmup=0.1)(0.05, 1) == pytest.approx(0.5)
     assert WarmUp(warmup=0.0)(0.0, 1) == 1.0
+
+
+@pytest.mark.parametrize("warmup", [-0.1, 1.0, 5])
+def test_a_warm_up_that_leaves_nothing_of_training_is_refused(warmup: float) -> None:
+    for make in (
+        lambda: OneCycle(warmup=warmup, start=0.1, final=0.01),
+        lambda: Cosine(warmup=warmup, final=0.0),
+    ):
+        with pytest.raises(InputError, match=r"scheduler\.warmup: expected a share"):
+            make()
+    if warmup == 1:  # the whole of it may be one ramp
+        assert WarmUp(warmup)(1.0, 3) == 1
+        return
+    for other in (lambda: WarmUp(warmup), lambda: Exponential(warmup, divisor=1.2)):
+        with pytest.raises(InputError, match="from 0 to 1"):
+            other()
