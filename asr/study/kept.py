@@ -2,15 +2,25 @@
 
 import csv
 import json
+import os
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import yaml
 
 from asr.errors import InputError
-from asr.evaluation.result import HYPOTHESES, RESULT, Result, read_result
+from asr.evaluation.result import (
+    HYPOTHESES,
+    RESULT,
+    Hypothesis,
+    Result,
+    read_hypotheses,
+    read_result,
+    save,
+)
 from asr.files import atomic_write
 
 WEIGHTS = "weights.json"
@@ -84,6 +94,8 @@ class Kept:
 def keep(run: Path, into: Path, weights: Weights) -> Path:
     """Copy what is kept of a finished, scored run to `into/<experiment>/<run key>`.
 
+    Utterances that are called by where a machine has them lose the folders that all share.
+
     Raises:
         InputError: it was not scored by greedy decoding, or a file of it is missing.
     """
@@ -102,8 +114,8 @@ def keep(run: Path, into: Path, weights: Weights) -> Path:
         for result in scored:
             folder = making / "eval" / result.parent.name
             folder.mkdir(parents=True)
-            for name in (RESULT, HYPOTHESES):
-                shutil.copyfile(result.parent / name, folder / name)
+            heard = _without_folders(read_hypotheses(result.parent / HYPOTHESES))
+            save(folder, read_result(result), heard)
         shutil.copyfile(run / CONFIG, making / CONFIG)
         _keep_validations(run / METRICS, making / METRICS)
         with atomic_write(making / WEIGHTS) as file:
@@ -114,13 +126,20 @@ def keep(run: Path, into: Path, weights: Weights) -> Path:
     except FileNotFoundError as error:
         raise InputError(
             str(run),
-            expected=f"{CONFIG}, {METRICS} and eval/*/{HYPOTHESES}",
+            expected=f"{CONFIG} and {METRICS}",
             got=f"no {error.filename}",
             remedy="Keep a whole run folder, as train.py and evaluate.py left it.",
         ) from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return out
+
+
+def _without_folders(heard: Sequence[Hypothesis]) -> Sequence[Hypothesis]:
+    if not heard or not all(Path(one.id).is_absolute() for one in heard):
+        return heard
+    shared = os.path.commonpath([Path(one.id).parent for one in heard])
+    return [replace(one, id=str(Path(one.id).relative_to(shared))) for one in heard]
 
 
 def _keep_validations(source: Path, out: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from asr.errors import InputError
+from asr.evaluation.result import Hypothesis, read_hypotheses
 from asr.files import sha256
 from asr.inference.export import export
 from asr.study import collect
@@ -44,6 +45,24 @@ def test_what_collect_keeps_is_read_again(run, tmp_path, monkeypatch):
     assert kept.weights == measure_run(run)
     assert kept.scored["test", "greedy"].result.substitutions == 1
     assert (kept.folder / "metrics.csv").read_text() == "step,validation_loss,cer\n10,1.25,0.5\n"
+
+
+def test_no_folders_of_a_machine_are_kept(run, tmp_path, monkeypatch):
+    path = run / "eval/tones-test-greedy/hypotheses.jsonl"
+    (line,) = map(json.loads, path.read_text().splitlines())
+    kept = tmp_path / "kept/tiny/k1/eval/tones-test-greedy"
+    for ids, expected in (
+        (["/home/a/speech/b/1.wav", "/home/a/speech/2.wav"], ["b/1.wav", "2.wav"]),
+        (["speech/1.wav", "speech/2.wav"], ["speech/1.wav", "speech/2.wav"]),
+        (["/home/a/1.wav", "line-2"], ["/home/a/1.wav", "line-2"]),
+    ):
+        path.write_text("".join(json.dumps(line | {"id": name}) + "\n" for name in ids))
+        collect_as_typed(monkeypatch, run, "--into", tmp_path / "kept")
+        heard = read_hypotheses(kept / "hypotheses.jsonl")
+        assert [one.id for one in heard] == expected
+        assert {replace(one, id=line["id"]) for one in heard} == {Hypothesis(**line)}
+    own = (run / "eval/tones-test-greedy/result.json").read_text()
+    assert (kept / "result.json").read_text() == own
 
 
 def test_sizes_are_those_of_exported_files(run, tmp_path):
