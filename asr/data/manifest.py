@@ -180,7 +180,7 @@ def _utterance(row: dict[str, object], folder: str) -> Utterance | str:
         seconds=seconds,
         text=text,
         offset=offset,
-        speaker=str(speaker or ""),
+        speaker="" if speaker is None else str(speaker),
     )
 
 

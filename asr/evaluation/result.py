@@ -75,6 +75,12 @@ class Result:
     commit: str
     created: str  # ISO 8601, UTC
 
+    @property
+    def decoding(self) -> tuple[str, str | None]:
+        """The decoder and its language model, by what is in that: a file may have two names."""
+        model = self.language_model
+        return self.decoder, model and model[max(model.rfind(" (sha256 "), 0) :]
+
 
 def save(folder: str | Path, result: Result, hypotheses: Sequence[Hypothesis]) -> None:
     """Write `result.json` and `hypotheses.jsonl`; both are replaced, or neither."""

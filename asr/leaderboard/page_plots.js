@@ -114,7 +114,7 @@ function sparsityData() {
     const cell = row.cells[choices.plotted];
     const rates = cell.seeds.map((seed) => seed[choices.rate]);
     return {
-      curve: [row.experiment, row.model, row.method, row.block, row.decoder, row.lm].join("|"),
+      curve: [row.experiment, row.model, row.baseline, row.method, row.block, row.decoder, row.lm].join("|"),
       block: row.block ?? "single weights",
       method: row.method,
       sparsity: row.sparsity,
@@ -124,9 +124,11 @@ function sparsityData() {
       ...details(row, cell),
     };
   });
-  const wanted = new Set(rows.map((row) => row.baseline));
+  const reading = (group, row) => [group, row.decoder, row.lm].join("|");
+  const wanted = new Set(rows.map((row) => reading(row.baseline, row)));
   const dense = data.rows
-    .filter((row) => row.method === "dense" && wanted.has(row.group) && known(row.cells[choices.plotted]))
+    .filter((row) => row.method === "dense" && wanted.has(reading(row.group, row)) && known(row.cells[choices.plotted]))
+    .filter((row) => choices.collapsed || !row.collapsed)
     .map((row) => ({ y: row.cells[choices.plotted][choices.rate][0], ...details(row, row.cells[choices.plotted]) }));
   return { points, dense };
 }

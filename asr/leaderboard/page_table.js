@@ -143,7 +143,7 @@ function detailRow(row, shown) {
     if (cell && cell.seeds.length < row.runs.length) {
       lines.push(`${set.name}: scored for ${cell.seeds.length} of ${row.runs.length} runs.`);
     }
-    if (cell) lines.push(`${set.name}: ${cell.drawn ? `interval over ${cell.drawn}` : "no interval, since hypotheses are missing"}.`);
+    if (cell) lines.push(`${set.name}: ${cell.drawn ? `interval over ${cell.drawn}` : "no interval: all utterances err alike, or \"What is missing\" says why"}.`);
   }
   const texts = lines.map((text) => make("p", { className: "small within", textContent: text }));
   return make("tr", { className: "detail" }, make("td", { colSpan: shown.length }, ...texts));

@@ -10,7 +10,8 @@ from pathlib import Path
 from asr.errors import InputError
 from asr.evaluation.result import RESULT, Result, read_result
 
-_NO_RESULTS = {"checkpoints", "masks", "wandb", "tensorboard"}  # large or many, never searched
+_NO_RESULTS = {"checkpoints", "masks", "wandb", "tensorboard"}  # of a run: large or many files
+_OF_A_RUN = {"config.yaml", "status.json"}
 _HEADER_LIMIT = 64 << 20  # bytes; the header of a model's file has thousands
 
 
@@ -36,7 +37,8 @@ def find_results(paths: Sequence[str | Path]) -> Found:
     """Read every `result.json` below the paths: run folders, folders of runs, files.
 
     A broken one goes to `broken` and the others are read all the same. Of two results of one
-    run, test set and decoder the newer counts, and a note says so.
+    run, test set and decoder the newer counts, of two trainings of one run key that which was
+    scored last, and a note says so.
 
     Raises:
         InputError: a path that is not there, or not one readable result.
@@ -63,6 +65,7 @@ def find_results(paths: Sequence[str | Path]) -> Found:
             if found.broken
             else "Score runs first: python evaluate.py 'runs=[runs/EXPERIMENT/*]'.",
         )
+    found.located = _of_one_training(found)
     found.located = _newest(found)
     return found
 
@@ -92,18 +95,42 @@ def _below(path: Path) -> Iterable[Path]:
 
 
 def _walk(path: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(path):
-        folders[:] = sorted(name for name in folders if name not in _NO_RESULTS)
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(path, followlinks=True):
+        if (real := os.path.realpath(folder)) in seen:  # a link may lead back
+            folders.clear()
+            continue
+        seen.add(real)
+        never = set() if _OF_A_RUN.isdisjoint(files) else _NO_RESULTS
+        folders[:] = sorted(set(folders) - never)
         for name in sorted(files):
             if name == RESULT or name.endswith(".safetensors"):
                 yield Path(folder, name)
+
+
+def _of_one_training(found: Found) -> list[Located]:
+    """A run key has no experiment in it: trained for two of them, it is two trainings."""
+    last: dict[str, Located] = {}
+    for one in sorted(found.located, key=lambda one: one.result.created):
+        last[one.result.run_key] = one
+    kept = []
+    for one in found.located:
+        chosen = last[one.result.run_key]
+        if one.result.experiment == chosen.result.experiment:
+            kept.append(one)
+        else:
+            found.notes.append(
+                f"{one.path} is left out: {chosen.path} is of another training with the same "
+                f"settings, in experiment {chosen.result.experiment}"
+            )
+    return kept
 
 
 def _newest(found: Found) -> list[Located]:
     kept: dict[tuple[str | None, ...], Located] = {}
     for one in found.located:
         r = one.result
-        key = (r.run_key, r.manifest_sha256, r.decoder, r.language_model)
+        key = (r.run_key, r.manifest_sha256, *r.decoding)
         other = kept.setdefault(key, one)
         if other is not one:
             older, newer = sorted((other, one), key=lambda each: each.result.created)

@@ -50,7 +50,7 @@ class Row:
     decoder: str
     language_model: str | None
     baseline_key: str | None
-    experiment: str
+    experiments: tuple[str, ...]  # that its runs were trained for
     model: str
     method: str
     block: str | None
@@ -67,6 +67,11 @@ class Row:
     runs: tuple[str, ...]  # run keys, by seed
     cells: dict[str, Cell]  # by the test set's name
 
+    @property
+    def experiment(self) -> str:
+        """All of them, as text."""
+        return ", ".join(self.experiments)
+
 
 @dataclass(frozen=True, slots=True)
 class Board:
@@ -77,7 +82,7 @@ class Board:
     notes: tuple[str, ...]  # what a reader should know of missing numbers
 
 
-_Group = tuple[str, str, str | None]  # group key, decoder, language model
+_Group = tuple[str, str, str | None]  # group key, decoder, what its language model is
 
 
 def build(found: Found) -> Board:
@@ -87,7 +92,7 @@ def build(found: Found) -> Board:
     grouped: dict[_Group, dict[str, list[Located]]] = {}
     for one in found.located:
         r = one.result
-        cells = grouped.setdefault((r.group_key, r.decoder, r.language_model), {})
+        cells = grouped.setdefault((r.group_key, *r.decoding), {})
         cells.setdefault(names[r.manifest_sha256], []).append(one)
     for cells in grouped.values():
         for seeds in cells.values():
@@ -188,9 +193,9 @@ def _row(group: _Group, cells: dict[str, Cell], exported: dict[str, int]) -> Row
     return Row(
         group_key=group[0],
         decoder=group[1],
-        language_model=group[2],
+        language_model=first.language_model,
         baseline_key=first.baseline_key,
-        experiment=first.experiment,
+        experiments=tuple(sorted({result.experiment for result in results})),
         model=describe_model(run_folder(located[0].path)),
         method=first.method,
         block=first.block,

@@ -54,6 +54,8 @@ def rate(seeds: Sequence[Located], system: System | None, unit: Unit) -> Rate:
         return Rate(_bare(_pooled(seeds, unit)), "")
     clusters = speaker_clusters(system.speakers)
     interval = error_rate_interval(*counts(system, unit), clusters=clusters)
+    if math.isnan(interval.low):  # all err alike
+        return Rate(interval, "")
     return Rate(interval, "utterances" if clusters is None else "speakers")
 
 

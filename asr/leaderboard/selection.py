@@ -1,6 +1,7 @@
 """Which rows, in which order."""
 
 import fnmatch
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -49,6 +50,9 @@ def _having(board: Board, name: str, patterns: Sequence[str]) -> Board:
         text = "" if value is None else str(value)
         return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
 
+    if name == "experiment":
+        rows = tuple(row for row in board.rows if any(map(fits, row.experiments)))
+        return replace(board, rows=rows)
     if name in OF_ROWS:
         return replace(board, rows=tuple(r for r in board.rows if fits(getattr(r, name))))
     sets = tuple(one for one in board.sets if fits(getattr(one, name)))
@@ -83,6 +87,8 @@ def ordered(board: Board, column: str, *, descending: bool = False) -> Board:
 
     def value(row: Row) -> object:
         numbers: dict[str, object] = {"seeds": row.seeds, "threads": row.threads}
+        if row.block:  # 4x4 before 16x16
+            numbers["block"] = re.sub(r"\d+", lambda found: found[0].zfill(8), row.block)
         return numbers[column] if column in numbers else flat(row, board.sets)[column]
 
     keyed = [(value(row), row) for row in board.rows]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from asr.errors import InputError
 from asr.statistics.bootstrap import RESAMPLES, SEED, Interval, bootstrap
+from asr.statistics.few import differing, least_differing
 from asr.statistics.interval import by_cluster, speaker_clusters
 from asr.statistics.mapsswe import matched_pairs_p, segment_errors
 from asr.statistics.non_inferiority import non_inferiority_p, units_needed
@@ -83,7 +84,13 @@ class Comparison:
         if self.p < ALPHA:
             return None
         errors_a, errors_b, lengths = self._drawn_errors
-        return self._utterances(utterances_needed(errors_b - errors_a, lengths))
+        gap = errors_b - errors_a
+        needed = utterances_needed(gap, lengths)
+        if needed is None:
+            return None
+        # However large the difference, p stays at a sign test's until so many units differ.
+        differ = int(differing(gap, float(np.abs([errors_a, errors_b]).max())).sum())
+        return self._utterances(max(needed, -(-len(gap) * least_differing(ALPHA) // differ)))
 
     def utterances_for(self, margin: float) -> int | None:
         """Utterances to show b within `margin` of a with 80 % power, were the rates as seen.

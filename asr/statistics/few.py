@@ -18,6 +18,11 @@ def sign_test(count: int) -> float:
     return min(1.0, 2 * 0.5**count)
 
 
+def least_differing(alpha: float) -> int:
+    """Units that have to differ, all in one direction, for that test to reject at a level."""
+    return math.floor(1 - math.log2(alpha)) + 1
+
+
 def at_most(count: int, expected: float) -> float:
     """Probability of `count` rare events or fewer where `expected` are (Poisson)."""
     if expected <= 0:

@@ -79,7 +79,8 @@ def pair(a: Side, b: Side, test_set: str | None) -> tuple[System, System, list[s
     for side in (a, b):
         folders, without = eval_folders(side.patterns)
         notices += [f"{folder} has no result and is left out" for folder in without]
-        systems.append(_on_test_set(side, read_systems(_of_one_setting(side, folders)), test_set))
+        chosen = _on_test_set(side, _of_one_setting(side, folders), test_set)
+        systems.append(read_systems(chosen))
     pairs = list(product(*systems))
     if len(pairs) > 1:
         pairs = [(x, y) for x, y in pairs if _decoding(x) == _decoding(y)]
@@ -101,7 +102,7 @@ def pair(a: Side, b: Side, test_set: str | None) -> tuple[System, System, list[s
     return of_a, of_b, list(dict.fromkeys(notices))
 
 
-def _of_one_setting(side: Side, folders: Sequence[Path]) -> list[Path]:
+def _of_one_setting(side: Side, folders: Sequence[Path]) -> dict[Path, Result]:
     """Eval folders of the setting that is meant; raises InputError unless it is just one."""
     settings: dict[str, dict[Path, Result]] = {}
     for folder in folders:
@@ -111,7 +112,7 @@ def _of_one_setting(side: Side, folders: Sequence[Path]) -> list[Path]:
     if side.group in settings:
         chosen = [side.group]  # though others begin with it
     if len(chosen) == 1:
-        return list(settings[chosen[0]])
+        return settings[chosen[0]]
     shown = chosen or list(settings)
     listed = [_setting(key, list(settings[key].values())) for key in shown[:_LISTED]]
     if len(shown) > _LISTED:
@@ -135,25 +136,30 @@ def _setting(key: str, results: Sequence[Result]) -> str:
     )
 
 
-def _on_test_set(side: Side, systems: Sequence[System], test_set: str | None) -> list[System]:
-    """Systems on the test set; raises InputError where there is none."""
-    chosen = [one for one in systems if test_set in (None, _test_set(one), _split(one))]
+def _on_test_set(side: Side, scored: dict[Path, Result], test_set: str | None) -> list[Path]:
+    """Folders of results on the test set; raises InputError where there is none."""
+    chosen = [
+        folder
+        for folder, one in scored.items()
+        if test_set in (None, _split(one), f"{_split(one)}-{one.decoder}")
+    ]
     if not chosen:
+        known = dict.fromkeys(f"{_split(one)}-{one.decoder}" for one in scored.values())
         raise InputError(
             f"--manifest {test_set}",
-            expected=f"a test set of {side.patterns}: {', '.join(map(_test_set, systems))}",
+            expected=f"a test set of {side.patterns}: {', '.join(known)}",
             got="another",
             remedy="Choose one of them, or score the runs on it.",
         )
     return chosen
 
 
-def _split(system: System) -> str:
-    return f"{system.results[0].corpus}-{system.results[0].split}"
+def _split(result: Result) -> str:
+    return f"{result.corpus}-{result.split}"
 
 
 def _test_set(system: System) -> str:
-    return f"{_split(system)}-{system.decoder}"
+    return f"{_split(system.results[0])}-{system.decoder}"
 
 
 def _reading(system: System) -> str:
@@ -162,4 +168,4 @@ def _reading(system: System) -> str:
 
 
 def _decoding(system: System) -> tuple[str, str, str | None]:
-    return system.manifest_sha256, system.decoder, system.results[0].language_model
+    return system.manifest_sha256, *system.results[0].decoding

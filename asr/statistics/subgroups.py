@@ -71,7 +71,9 @@ def by_speaker(a: System, b: System, unit: Unit = "words") -> list[Subgroup]:
     if not any(a.speakers):
         return []
     parts = [_part(str(name), a, b, unit, names == name) for name in np.unique(names)]
-    return sorted(parts, key=lambda part: -part.difference.estimate)
+    rates = [part.difference.estimate for part in parts]  # NaN of who said nothing: last
+    order = sorted(range(len(parts)), key=lambda at: (math.isnan(rates[at]), -rates[at]))
+    return [parts[at] for at in order]
 
 
 def by_duration(a: System, b: System, unit: Unit = "words") -> list[Subgroup]:

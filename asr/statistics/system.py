@@ -81,7 +81,7 @@ def read_systems(folders: Iterable[Path]) -> list[System]:
     for folder in folders:
         scored = _read(Path(folder))
         r = scored.result
-        key = (r.group_key, r.manifest_sha256, r.decoder, r.language_model)
+        key = (r.group_key, r.manifest_sha256, *r.decoding)
         grouped.setdefault(key, []).append(scored)
     return [_system(scored) for scored in grouped.values()]
 

@@ -44,6 +44,36 @@ def test_the_newer_of_two_scores_of_one_run_counts_and_it_is_said(tmp_path: Path
     assert "a/result.json is left out" in found.notes[0]
 
 
+def test_of_two_trainings_of_one_run_key_one_counts_on_all_test_sets(tmp_path: Path) -> None:
+    for split, day in (("test", 1), ("other", 3)):
+        of = {"split": split, "manifest_sha256": str(day) * 64}
+        first = result(run_key="k", experiment="a", created=f"2026-01-0{day}", **of)
+        save(tmp_path / "a" / split, first, [])
+    second = result(run_key="k", experiment="b", created="2026-01-02")
+    save(tmp_path / "b" / "test", second, [])
+    found = find_results([tmp_path])
+    assert {one.result.experiment for one in found.located} == {"a"}
+    assert len(found.located) == 2
+    (note,) = found.notes
+    assert note.startswith(f"{tmp_path}/b/test/result.json is left out: ")
+    assert note.endswith("is of another training with the same settings, in experiment a")
+
+
+def test_links_are_followed_and_an_experiment_may_be_called_like_a_part_of_a_run(
+    tmp_path: Path,
+) -> None:
+    elsewhere = tmp_path / "disk" / "linked"
+    save(elsewhere / "k1" / "eval" / "x", result(run_key="k1"), [])
+    runs = tmp_path / "runs"
+    save(runs / "masks" / "k2" / "eval" / "x", result(run_key="k2"), [])
+    save(runs / "plain" / "k3" / "masks" / "x", result(run_key="not searched"), [])
+    (runs / "plain" / "k3" / "config.yaml").touch()
+    (runs / "linked").symlink_to(elsewhere)
+    (runs / "masks" / "back").symlink_to(runs)
+    found = find_results([runs])
+    assert sorted(one.result.run_key for one in found.located) == ["k1", "k2"]
+
+
 def test_what_is_no_result_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         find_results([tmp_path / "absent"])

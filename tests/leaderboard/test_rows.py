@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from asr.errors import InputError
 from asr.evaluation.result import Hypothesis, save
 from asr.leaderboard.payload import payload
 from asr.leaderboard.reading import find_results
 from asr.leaderboard.rows import Board, adjusted, build
+from asr.leaderboard.selection import select
 from asr.leaderboard.synthetic import key_of
 from asr.leaderboard.text import readable
 from asr.statistics.comparison import compare
@@ -36,6 +38,44 @@ def test_rates_are_pooled_over_seeds_and_not_averaged(tmp_path: Path) -> None:
     assert rate.interval.estimate == pytest.approx(31 / 100)
     assert math.isnan(rate.interval.low)
     assert rate.drawn == ""
+
+
+def test_a_setting_of_several_experiments_has_all_their_names(tmp_path: Path) -> None:
+    for seed, experiment in ((1, "tuning"), (2, "study"), (3, "study")):
+        _bare(tmp_path, f"s{seed}", group_key="g", seed=seed, experiment=experiment, **_words(1, 9))
+    board = build(find_results([tmp_path]))
+    (row,) = board.rows
+    assert (row.experiment, row.seeds) == ("study, tuning", (1, 2, 3))
+    for name in ("study", "tuning", "st*"):
+        assert select(board, [f"experiment={name}"]).rows == (row,)
+    with pytest.raises(InputError, match="none left"):
+        select(board, ["experiment=other"])
+
+
+def test_a_language_model_is_what_is_in_its_file(tmp_path: Path) -> None:
+    for name, model in (("d", "queen.arpa (sha256 ab12)"), ("s", "other.arpa (sha256 ab12)")):
+        settings = {"decoder": "beam", "language_model": model, "baseline_key": "d"}
+        _bare(tmp_path, name, group_key=name, **settings, **_words(10, 90))
+    rows = {row.group_key: row for row in build(find_results([tmp_path])).rows}
+    assert rows["s"].cells["c-test"].differences
+    assert rows["s"].language_model == "other.arpa (sha256 ab12)"
+
+
+def test_a_rate_without_a_spread_has_no_interval_over_anything(tmp_path: Path) -> None:
+    heard = [Hypothesis(f"{n}.wav", "a b", "", 1.0, "", 0.0) for n in range(3)]
+    counts = {"hits": 0, "substitutions": 0, "deletions": 6, "insertions": 0}
+    characters = {
+        "char_hits": 0,
+        "char_substitutions": 0,
+        "char_deletions": 9,
+        "char_insertions": 0,
+    }
+    scored = result(run_key="k", utterances=3, wer=1.0, cer=1.0, **counts, **characters)
+    save(tmp_path / "k", scored, heard)
+    (row,) = build(find_results([tmp_path])).rows
+    rate = row.cells["c-test"].rates["words"]
+    assert (rate.interval.estimate, rate.drawn) == (1.0, "")
+    assert math.isnan(rate.interval.low)
 
 
 def test_the_baseline_has_the_same_test_set_decoder_and_language_model(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_csv_and_json_hold_the_same_rows(board: Board) -> None:
 
 
 def test_markdown_is_a_table_whatever_the_names_hold(board: Board) -> None:
-    hostile = replace(board, rows=(replace(board.rows[0], experiment="a|b <script>\n| c"),))
+    hostile = replace(board, rows=(replace(board.rows[0], experiments=("a|b <script>\n| c",)),))
     lines = markdown(hostile).splitlines()
     headings, _ = readable(board)
     assert lines[0].count("|") == lines[1].count("|") == len(headings) + 1

@@ -108,6 +108,14 @@ def test_one_test_set_and_decoder_are_chosen(runs: Path) -> None:
     assert notices == ["a was read by beam and b by greedy: what differs is the decoding too"]
     with pytest.raises(InputError, match=r"a test set of .*: tones-"):
         pair(dense, sparse, "librispeech-test")
+    (runs / "dense/run1/eval/tones-other-greedy/hypotheses.jsonl").unlink()
+    a, _, _ = pair(dense, sparse, "tones-test-greedy")  # what is wrong elsewhere is no matter
+    assert len(a.results) == 2
+
+
+def test_a_report_that_cannot_be_written_is_told(runs: Path) -> None:
+    with pytest.raises(InputError, match=r"expected a file that can be written, got Is a dir"):
+        main([f"{runs}/dense/run1", f"{runs}/sparse/run1", "--json", str(runs)])
 
 
 def test_what_cannot_be_compared_is_told(runs: Path) -> None:

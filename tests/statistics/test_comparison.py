@@ -91,6 +91,19 @@ def test_a_difference_too_small_for_the_set_tells_how_many_it_needs(tmp_path: Pa
     assert found.utterances_needed > 60
 
 
+@pytest.mark.parametrize("count", [6, 8, 11, 12, 40])
+def test_more_utterances_are_needed_than_those_that_did_not_show_it(
+    tmp_path: Path, count: int
+) -> None:
+    said = ["one two"] * count
+    a = system(tmp_path, said, said)
+    b = system(tmp_path, said, ["one"] * 5 + said[5:], group="sparse")
+    found = compare(a, b)
+    assert found.p > 0.05  # a sign test of five is 0.0625
+    assert found.utterances_needed is not None
+    assert found.utterances_needed >= math.ceil(count * 6 / 5) > count
+
+
 def test_speakers_from_twenty_on(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     references = spoken(rng, 60)

@@ -32,6 +32,14 @@ def test_by_speaker_by_hand(pair: tuple[System, System]) -> None:
     ] == [("(unnamed)", 1, 2, 0, 1 / 2), ("bob", 2, 7, 0, 3 / 7), ("ann", 3, 4, 1 / 4, 1 / 4)]
 
 
+def test_speakers_who_said_nothing_come_last(tmp_path: Path) -> None:
+    said, names = ["a b c d", "", "a b c d", "a b"], ["amy", "mia", "zoe", "bob"]
+    a = system(tmp_path, said, said, speakers=names)
+    heard = ["a b c x", "", "x x x x", "a b"]
+    b = system(tmp_path, said, heard, group="sparse", speakers=names)
+    assert [one.name for one in by_speaker(a, b)] == ["zoe", "amy", "bob", "mia"]
+
+
 def test_no_names_no_speakers(tmp_path: Path) -> None:
     a = system(tmp_path, REFERENCES, A)
     assert by_speaker(a, a) == []
