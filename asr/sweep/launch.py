@@ -85,11 +85,13 @@ def launch(
         retry_failed: start again what failed before.
         say: prints a line.
     """
-    living = living_jobs(read_record(home))
+    asked = read_record(home)
+    living = living_jobs(asked)
     jobs = []
     shared = shared_words([plan.overrides for plan in planned])
     # Another sweep of this experiment sees all of these runs as ours, or none.
     with changing(home) as record:
+        living |= handed_since(asked, record)
         for plan in planned:
             view = view_run(plan.folder, record.runs.get(run_name(plan.folder)), living)
             why = reason_to_skip(view, retry_failed)
@@ -159,6 +161,15 @@ def living_jobs(record: Record) -> set[str]:
         if handed:
             living |= set(build_launcher(recipe).engine.settle(handed).values())
     return living
+
+
+def handed_since(asked: Record, record: Record) -> set[str]:
+    """Ids of jobs that a record had not when it was asked which live: another sweep's, just begun.
+
+    Asking a scheduler takes seconds, in which nobody may have to wait for the record.
+    """
+    before = {entry.job for entry in asked.runs.values()}
+    return {one.job for one in record.runs.values() if one.job is not None} - before
 
 
 def failures(views: Mapping[Path, RunView]) -> list[str]:

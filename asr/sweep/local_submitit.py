@@ -49,13 +49,15 @@ class LocalSubmitit:
         queue = list(jobs)
         running: dict[Job, tuple[str, Any]] = {}
         folders = [job.folder for job in jobs]
+        told = False
         with stop_signals() as received:
             while running or (queue and not received):
                 for job, (name, process) in list(running.items()):
                     if process.done():
                         del running[job]
                         _conclude(job.folder, name)
-                if received:
+                if received and not told:  # once: a second time would be not to wait for them
+                    told = True
                     self.cancel([name for name, _ in running.values()])
                     queue.clear()
                 for job in ready(queue, [job.folder for job in running], folders):

@@ -11,6 +11,7 @@ from asr.sweep.launch import (
     Launcher,
     build_launcher,
     failures,
+    handed_since,
     living_jobs,
     queues,
     start,
@@ -38,14 +39,17 @@ def retry(home: Path, *, wait: bool) -> int:
             got=str(Path.cwd()),
             remedy="Change into that directory: paths in configurations are relative to it.",
         )
+    gone = _without_settings(record)
+    for folder in gone:
+        print(f"left out {folder}: no config.yaml, submit the sweep again to make it anew")
     if not _to_start(record, living_jobs(record)):
         print(f"nothing to retry in {home}")
-        return 0
+        return int(bool(gone))
     queueing = all(queues(recipe) for recipe in record.launchers.values())
     if not wait and not queueing:
         process = send_off(["-m", "asr.sweep", "retry", "--wait", str(home)], home / "sweep.log")
         print(f"sent off as process {process.pid}; see {home / 'sweep.log'}")
-        return 0
+        return int(bool(gone))
     handed = _take_again(home, wait=wait)
     for launcher, jobs in handed:
         start(jobs, launcher.engine, home)
@@ -53,13 +57,15 @@ def retry(home: Path, *, wait: bool) -> int:
     ended = {Path(v.folder): v for v in look(home) if run_name(Path(v.folder)) in folders}
     if failed := failures(ended):
         raise sweep_error(home, failed, len(folders))
-    return 0
+    return int(bool(gone))
 
 
 def _take_again(home: Path, *, wait: bool) -> list[tuple[Launcher, list[Job]]]:
     """Say of the runs that they are queued, and by this process; dense ones come first."""
-    living = living_jobs(read_record(home))
+    asked = read_record(home)
+    living = living_jobs(asked)
     with changing(home) as record:
+        living |= handed_since(asked, record)
         again: dict[str, list[Job]] = defaultdict(list)
         for view in _to_start(record, living):
             entry = record.runs[view.folder]
@@ -83,7 +89,10 @@ def _take_again(home: Path, *, wait: bool) -> list[tuple[Launcher, list[Job]]]:
 def _to_start(record: Record, living: set[str]) -> list[RunView]:
     """What failed or was left, and what such a run waits for; what a study has ended is not."""
     again: dict[str, RunView] = {}
+    gone = _without_settings(record)
     for folder, entry in list(record.runs.items()):
+        if folder in gone:
+            continue
         view = view_run(Path(folder), entry, living)
         if view.state not in ("failed", "preempted") or PRUNED in view.reason:
             continue
@@ -94,3 +103,8 @@ def _to_start(record: Record, living: set[str]) -> list[RunView]:
                 again[entry.after] = dense
         again[folder] = view
     return list(again.values())
+
+
+def _without_settings(record: Record) -> list[str]:
+    """Runs whose folder was removed: what they were to train is known to the sweep alone."""
+    return [folder for folder in record.runs if not (Path(folder) / "config.yaml").is_file()]

@@ -267,8 +267,8 @@ def _settle(job: Job, job_id: str, state: JobState) -> None:
         return
     if said == "queued" and job.after and status_of(job.after).get("state") != "done":
         ended, reason = _without(job.after)
-    elif said == "preempted" and (not state.name or state.name in _STOPPED):  # it knew why
-        return
+    elif said == "preempted" and (not state.name or state.name in (*_STOPPED, "COMPLETED")):
+        return  # it knew why: a signal, or a study that has pruned it
     elif state.name not in _STOPPED:
         ended, reason = "failed", f"SLURM job {job_id}: {state}"
     else:

@@ -1,11 +1,13 @@
 """Send a sweep off and return: to a cluster's queue, or to a process without a terminal."""
 
+import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -20,7 +22,7 @@ _PATIENCE = 600.0  # seconds, for the plan of a sweep that was sent off
 
 
 def submit(overrides: Sequence[str], *, wait: bool) -> int:
-    """Submit a sweep; returns an exit code.
+    """Submit a sweep; returns an exit code, or becomes the sweep that is stayed for.
 
     A grid for a cluster is planned and queued here, and this returns. Where runs are started by a
     process of this machine, or chosen by what earlier ones reached, that process is sent off.
@@ -31,11 +33,10 @@ def submit(overrides: Sequence[str], *, wait: bool) -> int:
     """
     command = ["train.py", "-m", *overrides]
     if wait:
-        return subprocess.run([sys.executable, *command], check=False).returncode
+        _become(command)
     home, queues, grid = _where(overrides)
     if queues and grid:
-        command.append("hydra.launcher.wait=false")
-        return subprocess.run([sys.executable, *command], check=False).returncode
+        _become([*command, "hydra.launcher.wait=false"])
     log = home / _LOG
     start = log.stat().st_size if log.is_file() else 0
     process = send_off(command, log)
@@ -44,6 +45,13 @@ def submit(overrides: Sequence[str], *, wait: bool) -> int:
     if ended is None:
         print(f"\nlook: python -m asr.sweep status {home}")
     return ended or 0
+
+
+def _become(command: Sequence[str]) -> NoReturn:
+    """Go on as that command: signals are its own, and it has all its time to answer them."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *command])
 
 
 def _where(overrides: Sequence[str]) -> tuple[Path, bool, bool]:

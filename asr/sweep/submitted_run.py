@@ -60,7 +60,8 @@ class SubmittedRun:
             if starts > self.max_requeues:
                 self._fail(f"requeued {starts} times, more often than max_requeues allows")
             code, message = self._train()
-            if read_status(self.folder).get("state") == "done":
+            state = read_status(self.folder).get("state")
+            if state == "done" or (code == 0 and state == "preempted"):  # pruned by its study
                 return
             if code - 128 in STOPPING:
                 signum = signal.Signals(code - 128)

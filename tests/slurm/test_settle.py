@@ -25,6 +25,7 @@ from tests.slurm.planned import engine, queued_run
         ("running", "COMPLETING 0 None", "running", "as it said"),
         ("running", "", "failed", "forgotten by SLURM"),
         ("preempted", "", "preempted", "as it said"),  # long after
+        ("preempted", "COMPLETED 0 None", "preempted", "as it said"),  # pruned by its study
     ],
 )
 def test_a_status_after_its_job(

@@ -31,6 +31,10 @@ def main():
     name = path.name
     if name == "refused":
         sys.exit("error: data.train: expected a manifest, got none. Make one.")
+    class Pruned(TrainingInterruptedError):  # as a study has it
+        def __init__(self):
+            Exception.__init__(self, "pruned by the study: it is behind")
+            self.exit_code = 0
     folder = RunFolder(path, {"run_key": name})
     starts = len(list(path.glob("start-*"))) + 1
     (path / f"start-{starts}").touch()
@@ -40,11 +44,20 @@ def main():
             folder.write_status("running", starts, 0)
             if name == "bug":
                 raise ZeroDivisionError("a bug")
+            if name == "pruned":
+                raise Pruned
             if name == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             if name == "cancelled":
                 os.kill(os.getppid(), signal.SIGTERM)  # submitit passes it on
             saved = []
+            if name == "long batch":  # a second signal would be not to wait for it
+                signal.signal(signal.SIGTERM, lambda number, _: saved.append(number))
+                while not saved:
+                    time.sleep(0.02)
+                time.sleep(2)
+                (path / "told").write_text(str(len(saved)))
+                raise TrainingInterruptedError(saved[0])
             if name == "saves":  # as in training: notes the signal, and stops between two steps
                 before = signal.signal(signal.SIGUSR2, lambda number, _: saved.append(number))
             if name != "done" and (starts == 1 or name == "endless"):
@@ -78,7 +91,7 @@ def log(folder: Path) -> str:
 
 
 def test_ends_that_a_run_can_have(runs: Path) -> None:
-    names = ("done", "refused", "bug", "killed", "cancelled", "sparse", "waits")
+    names = ("done", "refused", "bug", "killed", "cancelled", "sparse", "waits", "pruned")
     folders = {name: queued_run(runs, name) for name in names}
     after = {"sparse": folders["bug"], "waits": folders["cancelled"]}
     ids: dict[str, str] = {}
@@ -91,15 +104,17 @@ def test_ends_that_a_run_can_have(runs: Path) -> None:
     assert {name: status["state"] for name, status in said.items()} == {
         "done": "done", "refused": "failed", "bug": "failed", "killed": "failed",
         "cancelled": "preempted", "sparse": "failed", "waits": "preempted",
+        "pruned": "preempted",
     }  # fmt: skip
     assert reasons["refused"].startswith("error: data.train: expected a manifest")
     assert reasons["bug"] == "ZeroDivisionError: a bug"
     assert "without a word" in reasons["killed"]
+    assert reasons["pruned"] == "Pruned: pruned by the study: it is behind"
     assert reasons["cancelled"].startswith("SIGTERM, job")
     assert reasons["sparse"] == "its dense run bug failed: ZeroDivisionError: a bug"
     assert reasons["waits"].startswith("its dense run cancelled is not done: SIGTERM")
     assert ids.keys() == set(names) - {"sparse", "waits"}
-    assert [starts(folder) for folder in folders.values()] == [1, 0, 1, 1, 1, 0, 0]
+    assert [starts(folder) for folder in folders.values()] == [1, 0, 1, 1, 1, 0, 0, 1]
     assert log(folders["done"]) == "start 1\n"
     assert 'raise ZeroDivisionError("a bug")' in log(folders["bug"])
     assert log(folders["refused"]).count("expected a manifest") == 1
@@ -127,8 +142,9 @@ def test_at_the_end_of_its_time_it_saves_and_comes_back(runs: Path) -> None:
     assert starts(endless) == 2
 
 
-def test_a_sweep_that_is_stopped_lets_its_runs_save(runs: Path) -> None:
-    first, second = queued_run(runs, "endless"), queued_run(runs, "done")
+@pytest.mark.parametrize("name", ["endless", "long batch"])
+def test_a_sweep_that_is_stopped_lets_its_runs_save(runs: Path, name: str) -> None:
+    first, second = queued_run(runs, name), queued_run(runs, "done")
 
     def stop() -> None:
         while read_status(first).get("state") != "running":  # before, it takes no signals
@@ -140,6 +156,8 @@ def test_a_sweep_that_is_stopped_lets_its_runs_save(runs: Path) -> None:
     with pytest.raises(SweepInterruptedError, match="SIGTERM"):
         local.run([Job(first), Job(second)], lambda path, name: handed.update({Job(path): name}))
     assert read_status(first)["state"] == "preempted"
+    if name == "long batch":
+        assert (first / "told").read_text() == "1"
     assert starts(second) == 0
     assert local.settle(handed) == {}
 

@@ -1,6 +1,7 @@
 """What a sweep starts, skips and reports, with runs that end as told."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,9 +9,12 @@ import pytest
 import yaml
 
 import asr.sweep.launch
+import asr.sweep.resubmit
 import train
+from asr.sweep.launch import handed_since
 from asr.sweep.overview import look
-from asr.sweep.record import read_record
+from asr.sweep.record import Entry, Record, read_record
+from asr.sweep.resubmit import retry
 from asr.training.run_folder import restate
 from tests.commands import tiny_run
 from tests.sweep.fake_engine import FakeEngine
@@ -74,6 +78,30 @@ def test_what_failed_stops_nothing_and_is_retried_when_asked(sweep, capsys) -> N
     retried, message = sweep(BLOCKS, "hydra.launcher.retry_failed=true")
     assert [folder.name for folder in retried] == [small]
     assert message == ""
+
+
+def test_a_run_whose_folder_was_removed_stops_no_other(  # type: ignore[no-untyped-def]
+    sweep, tmp_path, monkeypatch, capsys
+) -> None:
+    started, _ = sweep(BLOCKS)
+    dense, small, large = started
+    for folder in started:
+        restate(folder, "failed", "a full disk")
+    shutil.rmtree(small)
+    # asr.sweep.launch's has been replaced by one that builds the fake engine.
+    monkeypatch.setattr(asr.sweep.resubmit, "build_launcher", asr.sweep.launch.build_launcher)
+    FakeEngine.fresh()
+    assert retry(tmp_path / "default", wait=True) == 1
+    assert {job.folder.name for job in FakeEngine.started} == {dense.name, large.name}
+    said = capsys.readouterr().out
+    assert f"{small.name}: no config.yaml, submit the sweep again" in said
+    assert not small.exists()
+
+
+def test_jobs_that_another_sweep_has_just_handed_over_live() -> None:
+    asked = Record(runs={"a": Entry([], job="1"), "b": Entry([])})
+    later = Record(runs={"a": Entry([], job="1"), "b": Entry([], job="2"), "c": Entry([])})
+    assert handed_since(asked, later) == {"2"}
 
 
 def test_a_baseline_that_failed_is_a_failure(sweep) -> None:  # type: ignore[no-untyped-def]

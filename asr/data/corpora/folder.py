@@ -62,6 +62,13 @@ def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utt
     given: dict[str, str] = {}
     problems: list[Problem] = []
     if source.suffix in _DELIMITERS and source.is_file():
+        if options.speaker_folders:
+            raise InputError(
+                "--speaker-folders",
+                expected="a folder of recordings",
+                got=f"the table {source}",
+                remedy="Give the table a column `speaker`.",
+            )
         clips, given = _read_table(source)
         root = source.parent
     elif source.is_dir():
@@ -86,7 +93,7 @@ def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utt
 
 def _scan(source: Path, speaker_folders: bool) -> tuple[list[Clip], list[Problem]]:
     """Recordings with their text, and those of either kind that lack the other."""
-    files = [path for path in sorted(source.rglob("*")) if path.is_file()]
+    files = sorted(path for path in _below(source) if path.is_file())
     recordings = [path for path in files if path.suffix.lower() in _SUFFIXES]
     audio = {path.with_suffix(""): path for path in reversed(recordings)}
     texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
@@ -110,6 +117,17 @@ def _scan(source: Path, speaker_folders: bool) -> tuple[list[Clip], list[Problem
         else:
             clips.append(Clip(str(audio[stem]), text, speaker))
     return clips, problems
+
+
+def _below(source: Path) -> Iterator[Path]:
+    """All files, in folders that are links too; a link that leads back is not followed."""
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(source, followlinks=True):
+        if (real := os.path.realpath(folder)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(folder, name) for name in files)
 
 
 def _unpaired(
@@ -173,6 +191,13 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     remedy="Name them in the first line.",
                 )
             for row in reader:
+                if None in row:  # where a comma of the text is not quoted, its end is elsewhere
+                    raise InputError(
+                        f"{path}, line {reader.line_num}",
+                        expected=f"{len(columns)} fields, as there are columns",
+                        got=f"{len(columns) + len(row[None])}",
+                        remedy="Put a text that holds the delimiter into quotation marks.",
+                    )
                 yield reader.line_num, row
         except (csv.Error, UnicodeDecodeError) as error:
             raise InputError(

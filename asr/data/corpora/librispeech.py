@@ -90,13 +90,10 @@ def _subset(path: Path, options: argparse.Namespace) -> list[Utterance]:
             "--subsets.",
         )
     clips: list[Clip] = []
-    problems: list[Problem] = []
     for transcript in track(sorted(path.glob("*/*/*.trans.txt")), f"transcripts of {path.name}"):
-        chapter = _chapter(transcript)
-        clips += chapter
-        spare = {str(file) for file in transcript.parent.glob("*.flac")}
-        spare.difference_update(clip.audio for clip in chapter)
-        problems += [Problem(audio, f"no line in {transcript.name}") for audio in sorted(spare)]
+        clips += _chapter(transcript)
+    spare = {str(file) for file in path.glob("*/*/*.flac")} - {clip.audio for clip in clips}
+    problems = [Problem(audio, "no line in a .trans.txt beside it") for audio in sorted(spare)]
     return to_utterances(
         clips, jobs=options.jobs, skip_unreadable=options.skip_unreadable, problems=problems
     )

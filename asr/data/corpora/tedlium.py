@@ -42,6 +42,7 @@ RELEASES = {
         "sha256:ad1e454d14d1ad550bc2564c462d87c7a7ec83d4dc2b9210f22ab4973b9eccdb",
     ),
 }
+_INSIDE = {2: "TEDLIUM_release2", 3: "TEDLIUM_release-3/legacy"}  # of the archives
 _IGNORED = "ignore_time_segment_in_scoring"
 _MARKUP = re.compile(r"<[^>\s]*>|\{[^}\s]*\}|\([^()\s]*\)(?=\s*$)|\(\d+\)")
 _CLITIC = re.compile(r" +(?='(?:s|m|re|ve|ll|d|t)\b)", re.IGNORECASE)
@@ -60,9 +61,10 @@ def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utt
     """train, dev and test as published."""
     path, checksum = RELEASES[options.release]
     source = source_or_download(options, folder, [Archive(f"{options.mirror}/{path}", checksum)])
+    fetched = [_INSIDE[options.release]] if options.download else []
     root = locate(
         source,
-        inside=["legacy", "TEDLIUM_release-3/legacy", "TEDLIUM_release2"],
+        inside=fetched or ["legacy", *_INSIDE.values()],
         markers=["dev/stm", "test/stm"],
         remedy="Name the folder TEDLIUM_release-3 or TEDLIUM_release2, or use --download.",
     )

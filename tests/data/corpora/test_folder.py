@@ -130,12 +130,29 @@ def test_a_tsv_with_shares(table, options, tmp_path):
         (["audio,text,split", "audio/a.wav,x,.."], "line 2: expected a split's name"),
         (["audio,text", "audio/z.wav,x"], r"z\.wav: No such file"),
         (["audio,text", "audio/a.wav"], "line 2: expected audio and text"),
+        (["audio,text", "audio/a.wav,hello, there"], "line 2: expected 2 fields.*, got 3"),
         (["audio,text"], "at least one"),
     ],
 )
 def test_bad_tables(table, options, tmp_path, rows, message):
     with pytest.raises(InputError, match=message):
         folder.prepare(options(folder, table("own.csv", *rows)), tmp_path)
+
+
+def test_speaker_folders_are_of_no_table(table, options, tmp_path):
+    given = options(folder, table("own.csv", "audio,text", "audio/a.wav,x"), "--speaker-folders")
+    with pytest.raises(InputError, match="Give the table a column `speaker`"):
+        folder.prepare(given, tmp_path)
+
+
+def test_linked_folders_are_searched_too(recordings, options, tmp_path):
+    elsewhere = tmp_path / "disk"
+    shutil.move(recordings / "speaker0", elsewhere)
+    (recordings / "speaker0").symlink_to(elsewhere)
+    (recordings / "speaker1" / "back").symlink_to(recordings)
+    splits = folder.prepare(options(folder, recordings, "--split", "test"), tmp_path / "out")
+    assert len(splits["test"]) == 20
+    assert str(recordings / "speaker0/0.wav") in {line.audio for line in splits["test"]}
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,9 @@ def test_damaged_lost_and_untranscribed_files_are_all_named(
     assert [line.text for line in splits["test-other"]] == ["LOBSTERS AND LOBSTERS"]
     said = capsys.readouterr().err
     assert "left out 3 of 4 files" in said
+    (corpus / "test-other/367/130732/367-130732.trans.txt").unlink()  # of a whole chapter
+    with pytest.raises(InputError, match=r"367-130732-0000\.flac: no line in"):
+        librispeech.prepare(options(*subset), tmp_path)
     assert "533-1066-0000.flac" in said
 
 

@@ -81,6 +81,19 @@ def test_release_2(tmp_path, tone, options):
     ]
 
 
+def test_the_release_that_was_downloaded_is_the_one_that_is_read(
+    release3, tmp_path, tone, options, monkeypatch
+):
+    root = tmp_path / "TEDLIUM_release2"
+    for split in ("train", "dev", "test"):
+        _talk(root / split, tone, f"{split}_2012", _line(f"{split}_2012"))
+    monkeypatch.setattr(tedlium, "source_or_download", lambda *_: tmp_path)
+    for release, speaker in (("2", "train_2012"), ("3", "AlGore_2009")):
+        given = options(tedlium, "--download", "--release", release)
+        splits = tedlium.prepare(given, tmp_path)
+        assert {line.speaker for line in splits["train"]} == {speaker}
+
+
 @pytest.mark.parametrize(
     ("raw", "clean"),
     [
