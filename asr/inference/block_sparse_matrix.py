@@ -46,6 +46,12 @@ class BlockSparseMatrix:
         self._require(min(outputs, inputs, rows, columns, self.groups) >= 1, "sizes of 1 or more")
         self._require(max(outputs, inputs, rows, columns) < 2**24, "sizes below 2^24")
         self._require(outputs % self.groups == 0, f"outputs divisible by {self.groups} groups")
+        for what, size, side in (
+            ("rows", rows, outputs // self.groups),
+            ("columns", columns, inputs),
+        ):  # what lies beyond a matrix is memory all the same, without a byte in the file
+            most = max(2 * side, _SMALL)
+            self._require(size <= most, f"blocks of at most {most} {what}, not {size}")
         total = len(self.columns) if self.columns.ndim == 1 else -1
         for name, values, shape in [
             ("blocks", self.blocks, (total, rows, columns)),
@@ -151,7 +157,7 @@ class BlockSparseMatrix:
         """The whole matrix (outputs, inputs)."""
         (outputs, inputs), (rows, columns) = self.shape, self.block
         tiled = np.zeros((self.block_rows, self.block_columns, rows, columns), np.float32)
-        row_of = np.repeat(np.arange(self.block_rows), self.counts)
+        row_of = np.repeat(np.arange(self.block_rows), self.counts.astype(np.int64))
         tiled[row_of, self.columns] = self.weights()
         whole = tiled.transpose(0, 2, 1, 3).reshape(self.groups, -1, self.block_columns * columns)
         return whole[:, : outputs // self.groups, :inputs].reshape(outputs, inputs)
@@ -211,6 +217,7 @@ class BlockSparseMatrix:
 
 _SCALE_BYTES = np.dtype(np.float32).itemsize  # of an int8 block
 _WHOLE = (8, 16)  # the shape of block that suits the kernel where all are stored
+_SMALL = 128  # a side of a block that may be more than twice its matrix
 _WEIGHT_TYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.int8))
 
 

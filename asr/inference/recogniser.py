@@ -125,9 +125,9 @@ class Recogniser:
 
 def engine_of(name: str | None) -> Engine:
     """The engine of this name, or without one the fastest that this processor has."""
-    built = available()
     if name == "numpy":
         return Numpy()
+    built = available()
     if name is None and not built:
         warnings.warn(
             "The compiled kernel is missing, so inference runs in numpy, many times slower. "

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+from dataclasses import replace
 from string import ascii_letters
 
 import numpy as np
@@ -85,6 +86,20 @@ def set_key(*path, value):
     return change
 
 
+def with_no_blocks(name, block):
+    """A matrix without a weight, whose few rows or columns of blocks are far larger than it is."""
+
+    def change(description, tensors):
+        matrix = description["matrices"][name]
+        matrix["block"] = block
+        tensors[f"{name}.blocks"] = np.zeros((0, *block), tensors[f"{name}.blocks"].dtype)
+        tensors[f"{name}.columns"] = tensors[f"{name}.columns"][:0]
+        rows = -(-(matrix["shape"][0] // matrix["groups"]) // block[0]) * matrix["groups"]
+        tensors[f"{name}.counts"] = np.zeros(rows, tensors[f"{name}.counts"].dtype)
+
+    return change
+
+
 def with_lookahead(make):
     def change(description, tensors):
         description["lookahead"] = True
@@ -105,6 +120,8 @@ LIES = {
     "wider": set_key("matrices", MATRIX, "shape", value=[48, 800]),
     "negative": set_key("matrices", MATRIX, "shape", value=[-48, 16]),
     "huge": set_key("matrices", MATRIX, "block", value=[2**40, 4]),
+    "blocks that reach far below": with_no_blocks(MATRIX, [2**18, 1]),
+    "blocks that reach far beside": with_no_blocks(MATRIX, [1, 2**18]),
     "no groups": set_key("matrices", MATRIX, "groups", value=0),
     "cell": set_key("layers", 0, "cell", value="lstm"),
     "unknown cell": set_key("layers", 0, "cell", value="system"),
@@ -181,6 +198,8 @@ def test_dense_and_back(block, groups):
     weight[rng.random(weight.shape) < 0.9] = 0
     matrix = BlockSparseMatrix.from_dense(weight, block, groups=groups)
     np.testing.assert_array_equal(matrix.to_dense(), weight)
+    unsigned = replace(matrix, counts=matrix.counts.astype(np.uint64))
+    np.testing.assert_array_equal(unsigned.to_dense(), weight)
     assert matrix.nonzero == np.count_nonzero(weight)
     assert np.abs(matrix.blocks).max((1, 2)).min() > 0  # no block is kept for nothing
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import pytest
 
 from asr.inference import library
 from asr.inference.folding import folded
-from asr.inference.recogniser import Recogniser
+from asr.inference.recogniser import Recogniser, engine_of
 from tests.inference.exported import pruned
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +82,9 @@ def test_a_library_of_another_machine_is_told_and_numpy_runs(monkeypatch, tmp_pa
     try:
         with pytest.warns(RuntimeWarning, match="cannot be loaded"):
             assert library.available() == ()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what is asked for needs no library
+            assert engine_of("numpy").name == "numpy"
     finally:
         library.open_library.cache_clear()
 

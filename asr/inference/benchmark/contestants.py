@@ -83,13 +83,14 @@ class Contest:
         ]
         if len(kernels) == 1:
             return partial(kernels[0], self.x)
+        # Joined, as torch's are, since that is what the next layer reads.
         if self.threads == 1:
-            return lambda: [kernel(self.x) for kernel in kernels]
+            return lambda: np.concatenate([kernel(self.x) for kernel in kernels], axis=2)
         pool = ThreadPoolExecutor(1)
 
         def run() -> Any:
             other = pool.submit(kernels[1], self.x)
-            return [kernels[0](self.x), other.result()]
+            return np.concatenate([kernels[0](self.x), other.result()], axis=2)
 
         return run
 
@@ -103,8 +104,6 @@ class Contest:
 
 def states(result: Any) -> NDArray[np.float32]:
     """What a run gave, as (T, B, directions * H)."""
-    if isinstance(result, list):
-        return np.concatenate(result, axis=2)
     array = np.asarray(result)
     if array.ndim == 4:  # ONNX's (T, directions, B, H)
         array = array.transpose(0, 2, 1, 3).reshape(array.shape[0], array.shape[2], -1)

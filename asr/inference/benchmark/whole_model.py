@@ -4,8 +4,9 @@
 
 Presets of conf/model with fresh weights, of whose recurrent layers random blocks are zeroed; the
 audio is noise, since what is computed does not depend on what is said. Both run on one thread, in
-turns, batch 1; CPU time. The dense model in torch is the same one, its zeros multiplied like any
-other weight. Real-time factor: processing seconds for a second of audio.
+turns, batch 1; CPU time. The dense model in torch is the same one by torch's own recurrent layers,
+its zeros multiplied like any other weight. Real-time factor: processing seconds of a second of
+audio.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from asr.errors import report_input_errors
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
 from asr.inference.benchmark.masks import prune_at_random
 from asr.inference.benchmark.timing import interleaved
+from asr.inference.benchmark.trained_model import as_torch_runs_it
 from asr.inference.folding import folded
 from asr.inference.network import Network
 from asr.inference.recogniser import Recogniser
@@ -67,9 +69,11 @@ def measure(
     trained = prune_at_random(trained, block, sparsity)
     samples = np.random.default_rng(0).normal(0, 0.1, round(seconds * RATE)).astype(np.float32)
     decoder = GreedyDecoder()
+    in_library = as_torch_runs_it(trained)
 
     def in_torch() -> str:
-        log_probs, frames = log_probabilities(trained, [waveform_features(trained, samples, RATE)])
+        features = waveform_features(trained, samples, RATE)
+        log_probs, frames = log_probabilities(in_library, [features])
         return text_of(trained, decoder.decode_batch(log_probs, frames)[0])
 
     model = folded(trained, {}, weights)
