@@ -80,6 +80,17 @@ def test_numbers_that_cannot_be(
     assert not (tmp_path / "r1/eval").exists()
 
 
+def test_of_several_tasks_one_that_fails_stops_no_other(tmp_path: Path, manifests):
+    write_run(tmp_path / "r1", key="key1")
+    runs = f"runs=[{tmp_path / 'absent'}],[{tmp_path / 'r1'}]"
+    ended = evaluate("-m", f"hydra.sweep.dir={tmp_path}", runs, f"manifests=[{manifests[0]}]")
+    assert ended.returncode == 1
+    assert "absent: expected a run folder" in ended.stderr
+    assert "a task of the sweep: expected all to end well" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "tiny/key1" in ended.stdout
+
+
 def test_a_misspelt_override_names_the_legal_ones():
     ended = evaluate("run=[a]")
     assert ended.returncode == 1

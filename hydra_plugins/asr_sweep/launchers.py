@@ -114,7 +114,29 @@ class SweepLauncher(Launcher):
 
 
 class InProcessLauncher(BasicLauncher):  # type: ignore[misc]  # Hydra's classes are not typed
-    """Hydra's own: one task after the other in this process."""
+    """Hydra's own: one task after the other in this process; one that fails stops no other."""
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        def task(cfg: DictConfig) -> Any:
+            from asr.errors import InputError
+
+            try:
+                return task_function(cfg)
+            except SystemExit as end:  # which Hydra would let through
+                if end.code != 1 and not isinstance(end.code, str):  # well, or by a signal
+                    raise
+                if isinstance(end.code, str):
+                    print(end.code, file=sys.stderr, flush=True)
+                raise InputError(
+                    "a task of the sweep",
+                    expected="all to end well",
+                    got="an error, told above, in one or more",
+                    remedy="Mend what it says, and give the command again.",
+                ) from None
+
+        super().setup(hydra_context=hydra_context, task_function=task, config=config)
 
 
 class PoolLauncher(SweepLauncher):
