@@ -139,7 +139,9 @@ class RunFolder:
         if "seconds" not in self.facts:  # training has not gone on yet, or had nothing left to do
             step = max(step, before.get("step", 0))
             epoch = max(epoch, before.get("epoch", 0))
-        carried = {name: before[name] for name in ("total_steps", "seconds") if name in before}
+        carried: dict[str, Any] = {
+            name: before[name] for name in ("total_steps", "seconds") if name in before
+        }
         status = {
             **self.identity,
             "state": state,
