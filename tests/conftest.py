@@ -6,10 +6,15 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
 
+import hypothesis
 import pytest
 import torch
 
 from tests.tones import make_tones
+
+# On a busy machine an example may take long; what is tested is not how long.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -1,5 +1,6 @@
 """Beam search through evaluate.py, tuning and alignment, on a real run folder."""
 
+import itertools
 import json
 import shlex
 import sys
@@ -13,14 +14,16 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from asr.checkpoint import load_trained
 from asr.data.manifest import Utterance, read_manifest, write_manifest
 from asr.decoding.beam import BeamDecoder
+from asr.decoding.decoder import Word
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import InputError
 from asr.evaluation import align, tune_decoding
 from asr.evaluation.forward import log_probabilities, utterance_features
-from asr.evaluation.recognise import recognise
+from asr.evaluation.recognise import recognise, timed
 from asr.evaluation.result import Hypothesis, read_hypotheses
 from asr.evaluation.run import read_run
 from asr.evaluation.score import score
+from asr.evaluation.tune_decoding import Trial
 from asr.files import sha256
 from tests.commands import run
 from tests.finished_run import REPOSITORY, write_audio, write_run
@@ -87,6 +90,13 @@ def test_a_result_says_which_decoder_and_model_made_it_and_when_words_were_said(
         assert all(0 < row[3] <= 1 for row in hypothesis.words)
 
 
+def test_times_of_words_are_their_frames_but_within_the_audio():
+    words = [Word("ab", 2, 5, 0.51239), Word("c", 6, 9, 1.0)]
+    rows = [["ab", 0.08, 0.2, 0.5124], ["c", 0.24, 0.35, 1.0]]
+    assert timed(words, 0.04, 0.35) == rows
+    assert timed(None, 0.04, 0.35) is None
+
+
 def test_batching_changes_no_text_and_no_word(folder):
     trained = load_trained(folder / "run")
     utterances = read_manifest(folder / "corpus" / "validation.jsonl")
@@ -131,6 +141,20 @@ def test_tuning_reports_what_scoring_with_its_overrides_gives(folder, capsys):
     result = score(scored, trained, manifest, decoder, batch=2, batch_seconds=100.0).result
     assert result.wer == pytest.approx(told["best"]["wer"])
     assert "at the edge of those tried" in out
+
+
+@pytest.mark.parametrize(("best", "edges"), [((0.8, 1.0), 0), ((2.0, 1.0), 1), ((0.2, 5.0), 2)])
+def test_what_is_best_in_the_middle_is_at_no_edge(folder, capsys, monkeypatch, best, edges):
+    def tune(*_):
+        for weight, bonus in itertools.product((0.2, 0.8, 2.0), (0.0, 1.0, 5.0)):
+            yield Trial(weight, bonus, 0.1 if (weight, bonus) == best else 0.5, 0.5)
+
+    monkeypatch.setattr(tune_decoding, "tune", tune)
+    arguments = [str(folder / "run"), "--language-model", str(folder / "lm.arpa")]
+    arguments += ["--manifest", str(folder / "corpus" / "validation.jsonl")]
+    arguments += ["--weights", "0.2", "0.8", "2", "--bonuses", "0", "1", "5"]
+    tune_decoding.main(arguments)
+    assert capsys.readouterr().out.count("at the edge of those tried") == edges
 
 
 @pytest.mark.parametrize(

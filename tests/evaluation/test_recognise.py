@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 
 from asr.audio import read
@@ -71,10 +72,19 @@ def test_references_are_normalised_and_keep_what_the_vocabulary_lacks(trained, u
 
 def test_offset_and_rate_of_the_file(trained, tmp_path: Path):
     path = str(write_audio(tmp_path / "a.wav", 2.0, rate=8000))
-    whole, part = run(
-        trained, [Utterance("w", path, 2.0, "x"), Utterance("p", path, 0.9, "x", offset=1.0)]
+    cut = str(tmp_path / "cut.wav")
+    soundfile.write(cut, *read(path, 1.0, 0.9), subtype="FLOAT")
+    whole, part, alone, start = run(
+        trained,
+        [
+            Utterance("whole", path, 2.0, "x"),
+            Utterance("part", path, 0.9, "x", offset=1.0),
+            Utterance("alone", cut, 0.9, "x"),
+            Utterance("start", path, 0.9, "x"),
+        ],
     ).hypotheses
     assert len(whole.text) > len(part.text) > 3
+    assert part.text == alone.text != start.text
 
 
 def test_all_unreadable_audio_is_named_and_nothing_else_done(trained, utterances, tmp_path: Path):

@@ -202,7 +202,9 @@ def test_what_no_pair_can_be_scored_with(change: dict[str, object], message: str
 def test_a_device_that_is_not_there(tmp_path: Path, corpus: Path):
     write_run(tmp_path / "run")
     for device in ("cuda:77", "gpu"):
+        runs, sets = [str(tmp_path / "run")], [str(corpus / "test.jsonl")]
         ((_, outcome),) = score_pairs(
-            [str(tmp_path / "run")], [], DECODER, batch=1, batch_seconds=1.0, device=device
+            runs, sets, DECODER, batch=1, batch_seconds=1.0, device=device
         )
         assert isinstance(outcome, Failure)
+        assert "an accelerator that torch finds here" in str(outcome.error)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 
 from asr.audio import probe, read
+from asr.errors import InputError
 from tests.commands import run
 from tests.faults.fuzzed_audio import FORMATS, resident, sound
 
@@ -54,8 +56,12 @@ def test_whole_files_leave_nothing(name: str, tmp_path: Path) -> None:
     assert reached[1] - reached[0] < 1 << 20
 
 
-def test_every_format_that_the_error_names_is_fuzzed() -> None:
+def test_every_format_that_the_error_names_is_fuzzed(tmp_path: Path) -> None:
     """And Opus, which is OGG to libsndfile."""
     known = {(container, subtype) for container, subtype, _ in FORMATS.values()}
-    assert {container for container, _ in known} == {"WAV", "FLAC", "OGG", "MP3"}
+    (tmp_path / "a.wav").write_text("no audio")
+    with pytest.raises(InputError) as told:
+        probe(tmp_path / "a.wav")
+    named = set(re.findall(r"\b[A-Z][A-Z0-9]{2,}\b", str(told.value).partition("got")[0]))
+    assert named == {container for container, _ in known} == {"WAV", "FLAC", "OGG", "MP3"}
     assert all(soundfile.check_format(container, subtype) for container, subtype in known)
