@@ -62,6 +62,8 @@ def test_other_languages_spell_their_own_numbers() -> None:
         ("en", "1.0000000000001", "one point " + "zero " * 12 + "one"),
         ("en", "123456789012.5", "one hundred and twenty three billion four hundred and fifty six "
          "million seven hundred and eighty nine thousand and twelve point five"),
+        ("ru", "3.50", "\u0442\u0440\u0438 \u0446\u0435\u043b\u044b\u0445 "
+         "\u043f\u044f\u0442\u044c \u0434\u0435\u0441\u044f\u0442\u044b\u0445"),
         ("de", "3.50", "drei komma f\u00fcnf null"),
         ("de", "2000000 und 3.5", "zwei millionen und drei komma f\u00fcnf"),
         ("am", "1250000", "\u12a0\u1295\u12f5 \u1201\u1208\u1275 \u12a0\u121d\u1235\u1275 "

@@ -46,12 +46,12 @@ class BlockSparseMatrix:
         self._require(min(outputs, inputs, rows, columns, self.groups) >= 1, "sizes of 1 or more")
         self._require(max(outputs, inputs, rows, columns) < 2**24, "sizes below 2^24")
         self._require(outputs % self.groups == 0, f"outputs divisible by {self.groups} groups")
-        for what, size, side in (
-            ("rows", rows, outputs // self.groups),
-            ("columns", columns, inputs),
-        ):  # what lies beyond a matrix is memory all the same, without a byte in the file
-            most = max(2 * side, _SMALL)
-            self._require(size <= most, f"blocks of at most {most} {what}, not {size}")
+        for padded, side in (
+            (self.block_rows * rows, outputs),
+            (self.block_columns * columns, inputs),
+        ):  # what blocks reach beyond a matrix is memory all the same, without a byte in the file
+            most = max(4 * side, _FEW)
+            self._require(padded <= most, f"blocks that reach over at most {most}, not {padded}")
         total = len(self.columns) if self.columns.ndim == 1 else -1
         for name, values, shape in [
             ("blocks", self.blocks, (total, rows, columns)),
@@ -217,7 +217,7 @@ class BlockSparseMatrix:
 
 _SCALE_BYTES = np.dtype(np.float32).itemsize  # of an int8 block
 _WHOLE = (8, 16)  # the shape of block that suits the kernel where all are stored
-_SMALL = 128  # a side of a block that may be more than twice its matrix
+_FEW = 1 << 16  # rows or columns that blocks may reach over, however small their matrix
 _WEIGHT_TYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.int8))
 
 

@@ -107,6 +107,9 @@ function frontSpecification(cost) {
   };
 }
 
+/** The decoder, and its language model by what is in it: a file may have two names. */
+const reading = (row) => `${row.decoder}|${(row.lm ?? "").replace(/^.*(?= \(sha256 )/, "")}`;
+
 /** Rows that differ in nothing but how sparse they are make a curve. */
 function sparsityData() {
   const rows = plottedRows();
@@ -114,7 +117,7 @@ function sparsityData() {
     const cell = row.cells[choices.plotted];
     const rates = cell.seeds.map((seed) => seed[choices.rate]);
     return {
-      curve: [row.experiment, row.model, row.baseline, row.method, row.block, row.decoder, row.lm].join("|"),
+      curve: [row.experiment, row.model, row.baseline, row.method, row.block, reading(row)].join("|"),
       block: row.block ?? "single weights",
       method: row.method,
       sparsity: row.sparsity,
@@ -124,10 +127,9 @@ function sparsityData() {
       ...details(row, cell),
     };
   });
-  const reading = (group, row) => [group, row.decoder, row.lm].join("|");
-  const wanted = new Set(rows.map((row) => reading(row.baseline, row)));
+  const wanted = new Set(rows.map((row) => `${row.baseline}|${reading(row)}`));
   const dense = data.rows
-    .filter((row) => row.method === "dense" && wanted.has(reading(row.group, row)) && known(row.cells[choices.plotted]))
+    .filter((row) => row.method === "dense" && wanted.has(`${row.group}|${reading(row)}`) && known(row.cells[choices.plotted]))
     .filter((row) => choices.collapsed || !row.collapsed)
     .map((row) => ({ y: row.cells[choices.plotted][choices.rate][0], ...details(row, row.cells[choices.plotted]) }));
   return { points, dense };

@@ -122,11 +122,17 @@ def _row(one: Compared, reference: Setting, greedy: dict[str, Setting]) -> list[
 
 def refuse_several_decoders(models: Sequence[Setting]) -> None:
     """Another weight, bonus or language model would be compared with, not sparsity alone."""
-    used = {(one.system.decoder, str(one.system.results[0].language_model)) for one in models}
+    used = {
+        one.system.results[0].decoding: (
+            one.system.decoder,
+            str(one.system.results[0].language_model),
+        )
+        for one in models
+    }
     if len(used) > 1:
         raise InputError(
             "the kept results with a language model",
             expected="one decoder and one language model for all models",
-            got="; ".join(" with ".join(one) for one in sorted(used)),
+            got="; ".join(" with ".join(one) for one in sorted(used.values())),
             remedy="Score all models by one command line, and keep only those results.",
         )

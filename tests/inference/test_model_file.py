@@ -190,7 +190,7 @@ def test_missing_and_other_files(tmp_path, content):
     assert is_model_file(tmp_path / "model")
 
 
-@pytest.mark.parametrize("block", [(1, 1), (4, 4), (5, 3), (12, 2), (64, 64)])
+@pytest.mark.parametrize("block", [(1, 1), (4, 4), (5, 3), (12, 2), (64, 64), (192, 1), (1, 640)])
 @pytest.mark.parametrize("groups", [1, 3])
 def test_dense_and_back(block, groups):
     rng = np.random.default_rng(0)

@@ -120,14 +120,19 @@ def _scan(source: Path, speaker_folders: bool) -> tuple[list[Clip], list[Problem
 
 
 def _below(source: Path) -> Iterator[Path]:
-    """All files, in folders that are links too; a link that leads back is not followed."""
+    """All files, each once: by folders' own names, and what only links lead to by theirs."""
     seen: set[str] = set()
-    for folder, folders, files in os.walk(source, followlinks=True):
-        if (real := os.path.realpath(folder)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        yield from (Path(folder, name) for name in files)
+    waiting = [str(source)]
+    while waiting:
+        for folder, folders, files in os.walk(waiting.pop(0)):
+            if (real := os.path.realpath(folder)) in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders.sort()
+            below = (os.path.join(folder, name) for name in folders)
+            waiting.extend(filter(os.path.islink, below))
+            yield from (Path(folder, name) for name in files)
 
 
 def _unpaired(
@@ -191,7 +196,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     remedy="Name them in the first line.",
                 )
             for row in reader:
-                if None in row:  # where a comma of the text is not quoted, its end is elsewhere
+                if any(
+                    row.get(None) or ()
+                ):  # where a comma of the text is not quoted, its end is elsewhere
                     raise InputError(
                         f"{path}, line {reader.line_num}",
                         expected=f"{len(columns)} fields, as there are columns",
