@@ -108,8 +108,8 @@ class BasicNormaliser:
         # is too long to have a name.
         named = bool(fraction) or not whole[0] == "0" < whole[1:]
         words = None
-        point = _name(".", self.language)
-        if fraction.endswith("0") and point:  # 3.10 is not 3.1, which it would be as a number
+        point = _name(".", self.language) if fraction.endswith("0") else ""
+        if point:  # 3.10 is not 3.1, which it would be as a number
             digits = " ".join(_name(digit, self.language) for digit in fraction)
             words = f"{self._spelled(whole, form)}{point} {digits}"
         elif named and max(len(whole), len(fraction)) <= _LONGEST.get(self.language[:2], 12):

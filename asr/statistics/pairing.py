@@ -88,8 +88,8 @@ def pair(a: Side, b: Side, test_set: str | None) -> tuple[System, System, list[s
         raise InputError(
             f"{a.patterns} and {b.patterns}",
             expected="one test set, scored with one decoder, that both have",
-            got="; ".join(f"{_test_set(x)} in both" for x, _ in pairs)
-            or " and ".join(", ".join(map(_test_set, one)) for one in systems),
+            got="; ".join(f"{_test_set(x.results[0])} in both" for x, _ in pairs)
+            or " and ".join(", ".join(_test_set(x.results[0]) for x in one) for one in systems),
             remedy="Choose by --manifest CORPUS-SPLIT or CORPUS-SPLIT-DECODER, or score both "
             "on one manifest.",
         )
@@ -139,12 +139,10 @@ def _setting(key: str, results: Sequence[Result]) -> str:
 def _on_test_set(side: Side, scored: dict[Path, Result], test_set: str | None) -> list[Path]:
     """Folders of results on the test set; raises InputError where there is none."""
     chosen = [
-        folder
-        for folder, one in scored.items()
-        if test_set in (None, _split(one), f"{_split(one)}-{one.decoder}")
+        folder for folder, one in scored.items() if test_set in (None, _split(one), _test_set(one))
     ]
     if not chosen:
-        known = dict.fromkeys(f"{_split(one)}-{one.decoder}" for one in scored.values())
+        known = dict.fromkeys(map(_test_set, scored.values()))
         raise InputError(
             f"--manifest {test_set}",
             expected=f"a test set of {side.patterns}: {', '.join(known)}",
@@ -158,8 +156,8 @@ def _split(result: Result) -> str:
     return f"{result.corpus}-{result.split}"
 
 
-def _test_set(system: System) -> str:
-    return f"{_split(system.results[0])}-{system.decoder}"
+def _test_set(result: Result) -> str:
+    return f"{_split(result)}-{result.decoder}"
 
 
 def _reading(system: System) -> str:

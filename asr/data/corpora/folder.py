@@ -196,9 +196,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     remedy="Name them in the first line.",
                 )
             for row in reader:
-                if any(
-                    row.get(None) or ()
-                ):  # where a comma of the text is not quoted, its end is elsewhere
+                # Where a comma of the text is not quoted, its end is elsewhere.
+                if any(row.get(None) or ()):
                     raise InputError(
                         f"{path}, line {reader.line_num}",
                         expected=f"{len(columns)} fields, as there are columns",
