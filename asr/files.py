@@ -43,24 +43,58 @@ def _refusal(error: BaseException | None) -> str | None:
 
 
 @contextmanager
+def _placing(path: Path) -> Iterator[None]:
+    """Make a path that no file can have an InputError; what a disk says is `writing`'s."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _REFUSALS:
+            raise
+        raise _no_file(path, error.strerror or str(error)) from error
+
+
+def _no_file(path: Path, reason: str) -> InputError:
+    return InputError(
+        str(path),
+        expected="a file that can be written",
+        got=reason,
+        remedy="Name another path, or change the permissions of this one.",
+    )
+
+
+def require_writable(path: str | Path) -> None:
+    """Raise InputError where no file can be written, before the minutes of work behind it."""
+    path = Path(path).absolute()
+    with writing(path), _placing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise _no_file(path, "a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise _no_file(path, "no permission to write there")
+
+
+@contextmanager
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file beside `path`; rename it to `path` only if the block ends well.
 
     A killed process or a full disk leaves the old content, never half of the new.
 
     Raises:
-        InputError: the disk is full or read-only.
+        InputError: the disk is full or read-only, or no file can have this path.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # see LEFTOVERS
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with _placing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            opened = open(temporary, mode, encoding=None if "b" in mode else "utf-8")  # noqa: SIM115
         try:
-            with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as file:
+            with opened as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            with _placing(path):
+                os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 

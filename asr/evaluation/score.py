@@ -65,15 +65,7 @@ def score(
         )
     recognition = recognise(trained, utterances, decoder, batch=batch, batch_seconds=batch_seconds)
     result = _result(run, trained, manifest, digest, decoder, recognition, batch)
-    try:
-        save(folder, result, recognition.hypotheses)
-    except OSError as error:
-        raise InputError(
-            str(folder),
-            expected="a folder that can be written",
-            got=error.strerror or str(error),
-            remedy="Make room, or change its permissions, and score again.",
-        ) from error
+    save(folder, result, recognition.hypotheses)
     return Score(result, (*_unfinished(run), *replaced, *_unknown(recognition)))
 
 

@@ -19,7 +19,7 @@ from asr.decoding.greedy import GreedyDecoder
 from asr.errors import InputError, report_input_errors
 from asr.evaluation.error_rate import pool, word_counts
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 from asr.inference.block_sparse_matrix import WEIGHTS
 from asr.inference.folding import folded
 from asr.inference.model_file import model_bytes, model_from_bytes
@@ -32,7 +32,6 @@ from asr.inference.source_run import (
     audio,
     first_pieces,
     provenance,
-    require_writable,
 )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asr.checkpoint import TrainedModel, load_trained
 from asr.errors import InputError, report_input_errors
 from asr.evaluation.forward import log_probabilities, waveform_features
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 from asr.inference.folding import folded
 from asr.inference.onnx_graph import INPUTS, onnx_model
 from asr.inference.onnx_layers import import_onnx, session
@@ -24,7 +24,6 @@ from asr.inference.source_run import (
     Piece,
     first_pieces,
     provenance,
-    require_writable,
 )
 
 

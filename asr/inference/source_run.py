@@ -1,6 +1,5 @@
 """What an export says of the run that it is made from, and speech to check it on."""
 
-import os
 import warnings
 from collections.abc import Iterator
 from itertools import islice
@@ -86,20 +85,3 @@ def _sparsity(trained: TrainedModel) -> float:
     pruned = [named[name] for name in trained.sparsity.pruned]
     total = sum(weight.numel() for weight in pruned)
     return 1 - sum(int(torch.count_nonzero(w)) for w in pruned) / total if total else 0.0
-
-
-def require_writable(out: str | Path) -> None:
-    """Raise InputError where `out` cannot be written, before the minutes of work behind it."""
-    path = Path(out).absolute()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(path.parent, os.W_OK) else "no permission to write there"
-    except OSError as error:
-        reason = error.strerror or str(error)
-    if reason or path.is_dir():
-        raise InputError(
-            str(out),
-            expected="the path of a file that can be written",
-            got=reason or "a folder",
-            remedy="Name another file.",
-        )

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from asr.arguments import count
-from asr.errors import InputError, report_input_errors
+from asr.errors import report_input_errors
 from asr.files import atomic_write
 from asr.leaderboard.export import as_csv, as_json
 from asr.leaderboard.reading import Found, Located, find_results
@@ -75,16 +75,8 @@ def _write(path: str, text: str) -> None:
     if path == "-":
         sys.stdout.write(text)
         return
-    try:
-        with atomic_write(path) as file:
-            file.write(text)
-    except OSError as error:
-        raise InputError(
-            path,
-            expected="a file that can be written",
-            got=error.strerror or str(error),
-            remedy="Give another path, or - for standard output.",
-        ) from error
+    with atomic_write(path) as file:
+        file.write(text)
     print(f"wrote {path} ({os.path.getsize(path):,} bytes)", file=sys.stderr)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from asr.arguments import count, fraction
-from asr.errors import InputError, report_input_errors
+from asr.errors import report_input_errors
 from asr.files import atomic_write
 from asr.statistics.pairing import Side, pair
 from asr.statistics.report import plain, report
@@ -46,18 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(highlight=False)
     show(found, console if console.is_terminal else Console(highlight=False, width=_WIDTH))
     if given.json:
-        try:
-            with atomic_write(given.json) as file:
-                content = {"arguments": vars(given), **plain(found)}
-                # In ASCII, since a text may hold what UTF-8 cannot.
-                json.dump(content, file, indent=1, allow_nan=False)
-        except OSError as error:
-            raise InputError(
-                given.json,
-                expected="a file that can be written",
-                got=error.strerror or str(error),
-                remedy="Give another path to --json.",
-            ) from error
+        with atomic_write(given.json) as file:
+            content = {"arguments": vars(given), **plain(found)}
+            # In ASCII, since a text may hold what UTF-8 cannot.
+            json.dump(content, file, indent=1, allow_nan=False)
 
 
 def _parser() -> argparse.ArgumentParser:

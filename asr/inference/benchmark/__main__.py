@@ -18,7 +18,7 @@ from rich.table import Table
 
 from asr.arguments import count
 from asr.errors import InputError, report_input_errors
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 from asr.inference.benchmark.contestants import Contest, best_kernel, states
 from asr.inference.benchmark.masks import at_random, random_gru, trained_grus
 from asr.inference.benchmark.pictures import draw_heat_map
@@ -175,6 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             got=str(given.sparsity),
             remedy="Write 0.9 for 90 %.",
         )
+    if given.json:
+        require_writable(given.json)
     rows = []
     for case in cases(given):
         rows.append(measure(case, given.rounds))

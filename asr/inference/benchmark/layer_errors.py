@@ -20,7 +20,7 @@ from rich.table import Table
 from asr.checkpoint import TrainedModel, load_trained
 from asr.data.manifest import read_manifest
 from asr.errors import InputError, report_input_errors
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 from asr.inference.benchmark.audio_to_text import speech_parser
 from asr.inference.benchmark.contestants import Contest
 from asr.inference.block_sparse_matrix import WEIGHTS
@@ -28,7 +28,7 @@ from asr.inference.folding import folded
 from asr.inference.layers import Direction
 from asr.inference.network import Network
 from asr.inference.recogniser import Recogniser
-from asr.inference.source_run import Piece, audio, require_writable
+from asr.inference.source_run import Piece, audio
 
 
 @dataclass(frozen=True)

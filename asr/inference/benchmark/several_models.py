@@ -20,14 +20,14 @@ from asr.arguments import count
 from asr.checkpoint import load_trained
 from asr.data.manifest import read_manifest
 from asr.errors import InputError, report_input_errors
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 from asr.inference.benchmark.__main__ import machine
 from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime, measure, speech_parser
 from asr.inference.benchmark.timing import Rounds
 from asr.inference.block_sparse_matrix import WEIGHTS
 from asr.inference.folding import folded
 from asr.inference.recogniser import Recogniser
-from asr.inference.source_run import audio, require_writable
+from asr.inference.source_run import audio
 
 
 def contestants(runs: Sequence[str], weights: str, threads: int) -> dict[str, Transcribe]:

@@ -31,7 +31,7 @@ from asr.decoding.greedy import GreedyDecoder
 from asr.errors import InputError, report_input_errors
 from asr.evaluation.error_rate import character_counts, pool
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 from asr.inference.benchmark.__main__ import machine
 from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime, measure, speech_parser
 from asr.inference.benchmark.timing import Rounds
@@ -41,7 +41,7 @@ from asr.inference.onnx_export import run_batch
 from asr.inference.onnx_graph import onnx_model
 from asr.inference.onnx_layers import session
 from asr.inference.recogniser import Recogniser
-from asr.inference.source_run import Piece, audio, provenance, require_writable
+from asr.inference.source_run import Piece, audio, provenance
 from asr.model.masking import Padding, reverse
 from asr.model.recurrent import GatedLayer
 
