@@ -179,13 +179,16 @@ def _munge(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _database(folder: Path, port: str) -> Iterator[None]:
-    data, at = folder / "database", f"--socket={folder}/database.socket"
+    at, own = f"--socket={folder}/database.socket", folder / "database-temporary"
+    own.mkdir()
+    # A server that starts empties its temporary folder, and in one that two share the other's.
+    places = (f"--datadir={folder}/database", f"--tmpdir={own}")
     command(
-        "mariadb-install-db", "--no-defaults", "--user=root", f"--datadir={data}",
+        "mariadb-install-db", "--no-defaults", "--user=root", *places,
         "--auth-root-authentication-method=normal", "--skip-test-db",
     )  # fmt: skip
     with _daemon(
-        folder, "mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", at,
+        folder, "mariadbd", "--no-defaults", "--user=root", *places, at,
         "--bind-address=127.0.0.1", f"--port={port}", "--innodb-buffer-pool-size=64M",
     ):  # fmt: skip
         _until("mariadb-admin", "--no-defaults", at, "ping")
