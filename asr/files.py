@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and the hash of their content."""
+"""Files that are either whole or absent, the hash of their content, and the way to them."""
 
 import errno
 import hashlib
@@ -97,6 +97,30 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
                 os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def walk(top: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """`os.walk` in order and through links, each folder once, whatever leads back to it.
+
+    A folder goes by its own name, and by a link's only where nothing else leads to it.
+    """
+    seen: set[str] = set()
+    waiting = [str(top)]
+    while waiting:
+        for folder, folders, files in os.walk(waiting.pop(0)):
+            if (real := os.path.realpath(folder)) in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders.sort()
+            yield folder, folders, sorted(files)
+            below = (os.path.join(folder, name) for name in folders)
+            waiting.extend(filter(os.path.islink, below))
+
+
+def files_below(top: str | Path) -> Iterator[Path]:
+    """All files under a folder, through links too, each folder's once."""
+    return (Path(folder, name) for folder, _, files in walk(top) for name in files)
 
 
 def sha256(path: str | Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from asr.errors import InputError
-from asr.files import atomic_write, require_writable
+from asr.files import atomic_write, files_below, require_writable, walk
 
 
 @pytest.mark.parametrize("place", ["taken", "file/below", "n" * 300])
@@ -39,3 +39,28 @@ def test_an_error_of_the_writer_stays_what_it_is(tmp_path: Path) -> None:
         file.write(f"half {absent.read_text()}")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_links_are_followed_and_each_folder_is_seen_once(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    for name in ("top/b/deep", "top/a", "elsewhere/inner"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").touch()
+    top = tmp_path / "top"
+    (top / "a" / "back").symlink_to(top)  # a circle
+    (top / "a" / "again").symlink_to(top / "b")  # sorts before the folder itself
+    (top / "away").symlink_to(elsewhere)
+    (top / "away too").symlink_to(elsewhere / "inner")
+    found = [str(path.relative_to(top)) for path in files_below(top)]
+    assert sorted(found) == ["a/file", "away/inner/file", "b/deep/file"]
+
+
+def test_what_a_caller_takes_out_is_not_entered(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "large").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "large")
+    entered = []
+    for folder, folders, _ in walk(tmp_path):
+        entered.append(Path(folder).name)
+        folders[:] = [name for name in folders if name == "kept"]
+    assert entered == [tmp_path.name, "kept"]

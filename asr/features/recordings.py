@@ -11,6 +11,7 @@ from torch import Tensor
 from asr import audio
 from asr.errors import InputError
 from asr.features.resample import resample
+from asr.files import files_below
 
 _SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 
@@ -45,7 +46,7 @@ def find_recordings(source: str) -> tuple[Recording, ...]:
     """
     path = Path(source)
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES)
+        files = sorted(file for file in files_below(path) if file.suffix.lower() in _SUFFIXES)
         recordings = tuple(Recording(str(file)) for file in files)
     elif path.is_file() and path.suffix in {".jsonl", ".json"}:
         lines = path.read_text("utf-8").splitlines()

@@ -1,7 +1,6 @@
 """Folders to results: every `result.json` below them, the broken ones told apart."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from glob import glob
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from asr.errors import InputError
 from asr.evaluation.result import RESULT, Result, read_result
+from asr.files import walk
 
 _NO_RESULTS = {"checkpoints", "masks", "wandb", "tensorboard"}  # of a run: large or many files
 _OF_A_RUN = {"config.yaml", "status.json"}
@@ -95,15 +95,10 @@ def _below(path: Path) -> Iterable[Path]:
 
 
 def _walk(path: Path) -> Iterator[Path]:
-    seen: set[str] = set()
-    for folder, folders, files in os.walk(path, followlinks=True):
-        if (real := os.path.realpath(folder)) in seen:  # a link may lead back
-            folders.clear()
-            continue
-        seen.add(real)
+    for folder, folders, files in walk(path):
         never = set() if _OF_A_RUN.isdisjoint(files) else _NO_RESULTS
-        folders[:] = sorted(set(folders) - never)
-        for name in sorted(files):
+        folders[:] = [name for name in folders if name not in never]
+        for name in files:
             if name == RESULT or name.endswith(".safetensors"):
                 yield Path(folder, name)
 

@@ -21,6 +21,7 @@ from asr.data.corpora.shares import by_name, by_shares
 from asr.data.corpora.source import absolute_path
 from asr.data.manifest import Utterance
 from asr.errors import InputError
+from asr.files import files_below
 
 NAME = "folder"
 HELP = "your own audio: a folder with a .txt beside each recording, or a CSV/TSV of audio and text"
@@ -93,7 +94,7 @@ def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utt
 
 def _scan(source: Path, speaker_folders: bool) -> tuple[list[Clip], list[Problem]]:
     """Recordings with their text, and those of either kind that lack the other."""
-    files = sorted(path for path in _below(source) if path.is_file())
+    files = sorted(path for path in files_below(source) if path.is_file())
     recordings = [path for path in files if path.suffix.lower() in _SUFFIXES]
     audio = {path.with_suffix(""): path for path in reversed(recordings)}
     texts = {path.with_suffix(""): path for path in files if path.suffix.lower() == ".txt"}
@@ -117,22 +118,6 @@ def _scan(source: Path, speaker_folders: bool) -> tuple[list[Clip], list[Problem
         else:
             clips.append(Clip(str(audio[stem]), text, speaker))
     return clips, problems
-
-
-def _below(source: Path) -> Iterator[Path]:
-    """All files, each once: by folders' own names, and what only links lead to by theirs."""
-    seen: set[str] = set()
-    waiting = [str(source)]
-    while waiting:
-        for folder, folders, files in os.walk(waiting.pop(0)):
-            if (real := os.path.realpath(folder)) in seen:
-                folders.clear()
-                continue
-            seen.add(real)
-            folders.sort()
-            below = (os.path.join(folder, name) for name in folders)
-            waiting.extend(filter(os.path.islink, below))
-            yield from (Path(folder, name) for name in files)
 
 
 def _unpaired(
