@@ -1,6 +1,9 @@
 """`python -m asr.sweep` as a user runs it, with real trainings."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -8,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.commands import run, tiny_run
+from asr.training.run_folder import read_status
+from tests.commands import run, start, tiny_run
 
 pytestmark = pytest.mark.flow
 
@@ -41,6 +45,14 @@ def wait_until(home: Path, reached: Any) -> dict[str, dict[str, Any]]:
             return found
         time.sleep(1)
     raise AssertionError(f"never reached: {views(home)}")
+
+
+def until_one_trains(home: Path, sweep: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 120
+    while not any(read_status(one.parent).get("step", 0) for one in home.glob("*/status.json")):
+        assert sweep.poll() is None, "it ended before"
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 def test_send_off_look_try_again(overrides: list[str], tmp_path: Path) -> None:
@@ -91,6 +103,23 @@ def test_cancel_saves_and_submitting_again_goes_on(overrides: list[str], tmp_pat
     assert "(from step" in again.stdout, again.stdout + again.stderr
     run([*SWEEP, "cancel", str(home)])
     wait_until(home, lambda v: {x["state"] for x in v.values()} == {"preempted"})
+
+
+def test_stayed_for_and_interrupted(overrides: list[str], tmp_path: Path) -> None:
+    """Ctrl-C is the sweep's own: it has the time to have its run saved before it ends."""
+    home, log = tmp_path / "runs" / "default", tmp_path / "log"
+    words = [*overrides, "sparsity=dense", "training.epochs=400"]
+    with start([*SWEEP, "submit", "--wait", *words], log) as staying:
+        try:
+            until_one_trains(home, staying)
+            os.killpg(staying.pid, signal.SIGINT)  # as a terminal does
+            assert staying.wait(120) == 128 + signal.SIGINT, log.read_text()
+        finally:
+            staying.kill()
+    (ended,) = views(home).values()
+    assert ended["state"] == "preempted"
+    assert ended["step"] > 0
+    assert list(home.glob("*/checkpoints/last.ckpt"))
 
 
 def test_what_cannot_be_is_told(tmp_path: Path) -> None:
