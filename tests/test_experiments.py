@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from asr.configuration import CONFIGURATION, build
 from asr.evaluation.matching_width import matching_width, parameter_count
@@ -91,3 +92,13 @@ def test_the_small_dense_model_has_the_size_of_the_sparse_one() -> None:
     width = matching_width(wanted, lambda hidden: parameter_count(arguments, hidden))
     assert small.model.hidden == width
     assert small.training == dense.training
+
+
+def test_the_study_of_longer_training_changes_nothing_else() -> None:
+    short, long = (
+        OmegaConf.to_container(composed(name)) for name in ("study_deep", "study_28_epochs")
+    )
+    assert long["training"].pop("epochs") == 2 * short["training"].pop("epochs")
+    for config in (short, long):
+        del config["hydra"], config["experiment_name"]
+    assert long == short

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from asr.study.language_model import refuse_several_decoders
-from asr.study.plan import LONG, REAL, grid
+from asr.study.plan import LONGER, REAL, grid
 from asr.study.section import Material, Section, nothing_yet, rate_cells, seeds_of, table
 from asr.study.setting import Setting
 
@@ -16,7 +16,8 @@ def section(material: Material) -> Section:
     found = [one for one in material.settings if _own(one)]
     if not found:
         return nothing_yet("larger model", f"python train.py +experiment={EXPERIMENT}")
-    for its in (material.grid, grid(material.settings, LONG)):
+    longer = [grid(material.settings, one) for one in LONGER]
+    for its in (material.grid, *longer):
         if its and its.reference not in found:
             found.append(its.reference)
     chosen = {one.group_key: one.cer for one in material.tuned if one.corpus == REAL}

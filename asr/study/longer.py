@@ -1,12 +1,13 @@
 """Beside question 1: whether zeros cost less where training is longer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asr.statistics.comparison import ALPHA, counts
 from asr.statistics.contrast import Contrast, Ratio, contrast
 from asr.study.equal_width import MARGIN
 from asr.study.language_model import refuse_several_decoders
-from asr.study.plan import LONG, Grid, grid
+from asr.study.plan import LONGER, Grid, grid
 from asr.study.section import (
     Material,
     Section,
@@ -34,27 +35,32 @@ class _Pair:
     def epochs(self) -> int:
         return int(self.dense.config["training"]["epochs"])
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.dense.layers, self.dense.hidden
+
 
 def section(material: Material) -> Section:
-    """Dense and the usual sparse model by either recipe, greedily and with a language model."""
-    pairs = _pairs(material.grid, grid(material.settings, LONG))
-    if pairs is None:
-        return nothing_yet("longer training of both", LONG.command("sparsity=gradual_block"))
-    searched = _pairs(material.searched_grid, grid(material.searched, LONG))
-    refuse_several_decoders([each for one in searched or () for each in (one.dense, one.sparse)])
-    rows = [_row(one, "greedy") for one in pairs]
-    rows += [_row(one, "with a language model") for one in searched or ()]
+    """Dense and the usual sparse model by each recipe, greedily and with a language model."""
+    pairs = _pairs(material.grid, material.settings)
+    if len(pairs) < 2:
+        return nothing_yet("longer training of both", LONGER[0].command("sparsity=gradual_block"))
+    searched = _pairs(material.searched_grid, material.searched)
+    refuse_several_decoders([each for one in searched for each in (one.dense, one.sparse)])
+    rows = [_row(pairs[0], one, "greedy") for one in pairs]
+    rows += [_row(pairs[0], one, "with a language model") for one in searched]
     head = ["epochs", "decoder", "dense, CER %", "90 % zeros, CER %", "dense, WER %"]
     head += ["90 % zeros, WER %", "CER to dense, relative", f"within {100 * MARGIN:g} %"]
     return Section(f"{answer(material)}\n\n" + table(head, rows))
 
 
 def answer(material: Material) -> str:
-    """What longer training does to either model, and to what zeros cost."""
-    pairs = _pairs(material.grid, grid(material.settings, LONG))
-    if pairs is None:
-        return ""
-    short, long = pairs
+    """What each longer training does to either model, and to what zeros cost."""
+    pairs = _pairs(material.grid, material.settings)
+    return " ".join(_said(pairs[0], long) for long in pairs[1:])
+
+
+def _said(short: _Pair, long: _Pair) -> str:
     changes = [
         f"{name} {100 * after.cer:.1f} % instead of {100 * before.cer:.1f} "
         f"({signed(compare_settings(before, after).relative)})"
@@ -66,18 +72,21 @@ def answer(material: Material) -> str:
     costs = [signed(compare_settings(one.dense, one.sparse).relative) for one in (long, short)]
     found = _cost_beside(short, long)
     told = "told apart" if found.p < ALPHA else "not told apart"
+    other = _other_changes(short, long)
+    recipe = f"by a recipe that differs in {other} too" if other else "all else alike"
     return (
-        f"Trained for {long.epochs} epochs instead of {short.epochs}, by a recipe that differs in "
-        f"{_recipe(short, long)}, {' and '.join(changes)}: zeros cost {costs[0]} instead of "
+        f"Trained for {long.epochs} epochs instead of {short.epochs}, {recipe}, "
+        f"{' and '.join(changes)}: zeros cost {costs[0]} instead of "
         f"{costs[1]}, {points(found.difference)} points of it ({told}; at least "
         f"{seeds_of(long.dense, long.sparse)} of the longer training)."
     )
 
 
-def _recipe(short: _Pair, long: _Pair) -> str:
-    """The groups of settings that the dense models do not share."""
+def _other_changes(short: _Pair, long: _Pair) -> str:
+    """The groups of settings that the dense models do not share, but for the epochs."""
     keys = [key for key, _ in changed(short.dense.runs[0], long.dense.runs[0])]
-    return ", ".join(dict.fromkeys(f"`{'.'.join(key.split('.')[:2])}`" for key in keys))
+    groups = (f"`{'.'.join(key.split('.')[:2])}`" for key in keys if key != "training.epochs")
+    return ", ".join(dict.fromkeys(groups))
 
 
 def _cost_beside(short: _Pair, long: _Pair) -> Contrast:
@@ -92,23 +101,23 @@ def _cost(one: _Pair) -> Ratio:
     return sparse - dense, dense
 
 
-def _pairs(short: Grid | None, long: Grid | None) -> tuple[_Pair, _Pair] | None:
-    """By either recipe; None until both are there, of one depth and width."""
-    if short is None or long is None:
-        return None
-    sparse = short.ninety(), long.ninety()
-    if sparse[0] is None or sparse[1] is None:
-        return None
-    shapes = {(one.reference.layers, one.reference.hidden) for one in (short, long)}
-    if len(shapes) > 1:
-        return None
-    return _Pair(short.reference, sparse[0]), _Pair(long.reference, sparse[1])
+def _pairs(short: Grid | None, settings: Sequence[Setting]) -> list[_Pair]:
+    """By the grid's recipe and then by each longer one that is there, of one depth and width."""
+    first = _pair(short)
+    longer = [_pair(grid(settings, one)) for one in LONGER]
+    return [one for one in (first, *longer) if one and first and one.shape == first.shape]
 
 
-def _row(one: _Pair, decoder: str) -> list[str]:
+def _pair(its: Grid | None) -> _Pair | None:
+    sparse = its and its.ninety()
+    return _Pair(its.reference, sparse) if its and sparse else None
+
+
+def _row(short: _Pair, one: _Pair, decoder: str) -> list[str]:
     gap = compare_settings(one.dense, one.sparse)
+    other = _other_changes(short, one)
     return [
-        f"{one.epochs}, {seeds_of(one.dense, one.sparse)}",
+        f"{one.epochs}, {seeds_of(one.dense, one.sparse)}" + (f", other {other}" if other else ""),
         decoder,
         *(percent(each.cer_interval) for each in (one.dense, one.sparse)),
         *(percent(each.wer_interval) for each in (one.dense, one.sparse)),

@@ -35,7 +35,10 @@ class Experiment:
 
 DEEP = Experiment("study_deep", REAL, 224)  # three layers: the best dense model of the size
 TWO_LAYERS = Experiment("study", REAL, 256)  # before a third layer was tried; all widths
-LONG = Experiment("study_long", REAL, 224)  # the same three layers, trained twice as long
+LONGER = (  # the same three layers, trained twice as long
+    Experiment("study_28_epochs", REAL, 224),  # all else alike
+    Experiment("study_long", REAL, 224),  # by another recipe
+)
 METHODS = Experiment("study_method", CHEAP, 256)
 LASSO = Experiment("study_lasso", CHEAP, 256)  # by either step, and what it is compared with
 

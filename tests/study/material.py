@@ -29,6 +29,8 @@ def write_kept(
     seed: int = 1,
     hidden: int = 256,
     layers: int = 2,
+    dropout: float = 0.1,
+    epochs: int = 4,
     split: str = "test",
     zeros: float = 0.0,
     pruning: dict[str, Any] | None = None,
@@ -51,8 +53,8 @@ def write_kept(
     (scored / "result.json").write_text(json.dumps(content))
     config = {
         "seed": seed,
-        "model": {"hidden": hidden, "layers": layers, "dropout": 0.1},
-        "training": {"epochs": 4},
+        "model": {"hidden": hidden, "layers": layers, "dropout": dropout},
+        "training": {"epochs": epochs},
         "optimizer": {"lr": 1e-3},
         "data": {"max_batch": 16},
         "augmentation": {"speed": None, "waveform": [], "spectrum": []},

@@ -118,7 +118,7 @@ def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
     write_kept(tmp_path, "short90", damaged(30), zeros=0.9, **short)
     write_kept(tmp_path, "long", damaged(8), **long)
     by_depth = material(tmp_path).by(DEEP)
-    assert "`python train.py +experiment=study_long" in longer.section(by_depth).text
+    assert "`python train.py +experiment=study_28_epochs" in longer.section(by_depth).text
     assert longer.answer(by_depth) == ""
     write_kept(tmp_path, "long90", damaged(10), zeros=0.9, **long)
     by_depth = material(tmp_path).by(DEEP)
@@ -140,6 +140,21 @@ def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
         write_kept(tmp_path, f"{group}90", damaged(2 * errors), zeros=0.9, **search, **which)
     rows = longer.section(material(tmp_path).by(DEEP)).text.splitlines()[-2:]
     assert all("| with a language model |" in row and "| +100.0 % (" in row for row in rows)
+
+
+def test_each_longer_training_is_told_by_what_it_changes_besides(tmp_path):
+    short = {"experiment": "study_deep", "baseline_key": "short", "hidden": 224, "layers": 3}
+    alike = {**short, "experiment": "study_28_epochs", "baseline_key": "alike", "epochs": 8}
+    other = {**alike, "experiment": "study_long", "baseline_key": "other", "dropout": 0.5}
+    for group, errors, which in (("short", 10, short), ("alike", 8, alike), ("other", 6, other)):
+        write_kept(tmp_path, group, damaged(errors), **which)
+        write_kept(tmp_path, f"{group}90", damaged(2 * errors), zeros=0.9, **which)
+    text = longer.section(material(tmp_path).by(DEEP)).text
+    assert "Trained for 8 epochs instead of 4, all else alike, the dense model has" in text
+    assert "instead of 4, by a recipe that differs in `model.dropout` too, the dense" in text
+    assert [line.split(" | ")[0] for line in text.splitlines()[-3:]] == [
+        "| 4, 1 seed", "| 8, 1 seed", "| 8, 1 seed, other `model.dropout`",
+    ]  # fmt: skip
 
 
 def test_questions_are_answered_by_three_layers_once_those_are_trained(grid):
