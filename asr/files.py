@@ -10,8 +10,13 @@ from typing import IO, Any
 
 from asr.errors import InputError
 
-# What a disk says for itself. Anything else may be a bug, and keeps its traceback.
+# What a disk says for itself, and what is a path's fault. Anything else may be a bug, and keeps its
+# traceback.
 _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_OF_THE_PATH = (
+    errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG,
+    errno.ELOOP,
+)  # fmt: skip
 LEFTOVERS = ".*.tmp"  # what killed writers leave; only who owns a folder knows that none is alive
 
 
@@ -44,33 +49,36 @@ def _refusal(error: BaseException | None) -> str | None:
 
 @contextmanager
 def _placing(path: Path) -> Iterator[None]:
-    """Make a path that no file can have an InputError; what a disk says is `writing`'s."""
+    """Make a path that no file can have an InputError."""
     try:
         yield
     except OSError as error:
-        if error.errno in _REFUSALS:
+        if error.errno not in _OF_THE_PATH:
             raise
-        raise _no_file(path, error.strerror or str(error)) from error
+        in_the_way = next((one for one in path.parents if os.path.isfile(one)), None)
+        raise InputError(
+            str(path),
+            expected="a file that can be written",
+            got=f"one below the file {in_the_way}" if in_the_way else str(error.strerror),
+            remedy="Name another path, or change what is there or its permissions.",
+        ) from error
 
 
-def _no_file(path: Path, reason: str) -> InputError:
-    return InputError(
-        str(path),
-        expected="a file that can be written",
-        got=reason,
-        remedy="Name another path, or change the permissions of this one.",
-    )
+def _begin(path: Path, mode: str) -> tuple[Path, IO[Any]]:
+    """The temporary file beside `path`, open; its folder is made where there is none."""
+    with writing(path), _placing(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # see LEFTOVERS
+        return temporary, open(temporary, mode, encoding=None if "b" in mode else "utf-8")
 
 
 def require_writable(path: str | Path) -> None:
-    """Raise InputError where no file can be written, before the minutes of work behind it."""
-    path = Path(path).absolute()
-    with writing(path), _placing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        raise _no_file(path, "a folder")
-    if not os.access(path.parent, os.W_OK):
-        raise _no_file(path, "no permission to write there")
+    """Raise InputError where `atomic_write` would, before the minutes of work behind it."""
+    temporary, file = _begin(Path(path), "w")
+    file.close()
+    temporary.unlink()
 
 
 @contextmanager
@@ -83,18 +91,14 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
         InputError: the disk is full or read-only, or no file can have this path.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # see LEFTOVERS
+    temporary, opened = _begin(path, mode)
     with writing(path):
-        with _placing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            opened = open(temporary, mode, encoding=None if "b" in mode else "utf-8")  # noqa: SIM115
         try:
             with opened as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            with _placing(path):
-                os.replace(temporary, path)
+            os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -103,11 +107,14 @@ def walk(top: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """`os.walk` in order and through links, each folder once, whatever leads back to it.
 
     A folder goes by its own name, and by a link's only where nothing else leads to it.
+
+    Raises:
+        InputError: a folder cannot be read.
     """
     seen: set[str] = set()
     waiting = [str(top)]
     while waiting:
-        for folder, folders, files in os.walk(waiting.pop(0)):
+        for folder, folders, files in os.walk(waiting.pop(0), onerror=_unreadable):
             if (real := os.path.realpath(folder)) in seen:
                 folders.clear()
                 continue
@@ -116,6 +123,17 @@ def walk(top: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
             yield folder, folders, sorted(files)
             below = (os.path.join(folder, name) for name in folders)
             waiting.extend(filter(os.path.islink, below))
+
+
+def _unreadable(error: OSError) -> None:
+    if isinstance(error, FileNotFoundError):  # removed since its parent was read
+        return
+    raise InputError(
+        str(error.filename),
+        expected="a folder that can be read",
+        got=error.strerror or str(error),
+        remedy="Change its permissions, or name the folders beside it instead of one above it.",
+    ) from error
 
 
 def files_below(top: str | Path) -> Iterator[Path]:

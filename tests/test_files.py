@@ -1,5 +1,8 @@
 """Paths that no file can have, and content that cannot be told from what was there before."""
 
+import errno
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -7,27 +10,53 @@ import pytest
 from asr.errors import InputError
 from asr.files import atomic_write, files_below, require_writable, walk
 
+# Whether a file can be there, and what is told of where not; the last name is too long only with
+# what is added to it while it is written.
+_PLACES = {
+    "taken": "Is a directory",
+    "file/below": "one below the file file",
+    "file/below/deeper": "one below the file file",
+    "n" * 300: "File name too long",
+    "n" * 252: "File name too long",
+    ".": "Is a directory",
+    "": "Is a directory",
+    "/": "Is a directory",
+}
 
-@pytest.mark.parametrize("place", ["taken", "file/below", "n" * 300])
-def test_a_path_that_no_file_can_have_is_told(tmp_path: Path, place: str) -> None:
+
+@pytest.mark.parametrize(("place", "why"), _PLACES.items())
+def test_a_path_that_no_file_can_have_is_told(
+    tmp_path: Path, place: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").mkdir()
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(InputError) as told, atomic_write(tmp_path / place) as file:
+    told = re.escape(f"{Path(place)}: expected a file that can be written, got {why}.")
+    with pytest.raises(InputError, match=told), atomic_write(place) as file:
         file.write("content")
-    assert "expected a file that can be written" in str(told.value)
-    assert str(tmp_path / place) in str(told.value)
+    with pytest.raises(InputError, match=told):  # before the work, too
+        require_writable(place)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("place", ["taken", "file/below"])
-def test_it_is_told_before_the_work_too(tmp_path: Path, place: str) -> None:
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="a file that can be written"):
-        require_writable(tmp_path / place)
-    require_writable(tmp_path / "new" / "name")
-    assert not (tmp_path / "new" / "name").exists()
+def test_a_path_that_a_file_can_have_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("before")
+    for name in ("old", "new/name"):
+        require_writable(tmp_path / name)
+    assert [one.name for one in tmp_path.rglob("*") if one.is_file()] == ["old"]
+    assert (tmp_path / "old").read_text() == "before"
+
+
+def test_what_is_not_the_path_s_fault_is_not_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("builtins.open", busy)
+    with pytest.raises(OSError, match="Too many open files"), atomic_write(tmp_path / "name"):
+        pass
 
 
 def test_an_error_of_the_writer_stays_what_it_is(tmp_path: Path) -> None:
@@ -64,3 +93,26 @@ def test_what_a_caller_takes_out_is_not_entered(tmp_path: Path) -> None:
         entered.append(Path(folder).name)
         folders[:] = [name for name in folders if name == "kept"]
     assert entered == [tmp_path.name, "kept"]
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("closed", "open", "removed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if Path(path).name == "removed":
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+        if Path(path).name == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    closed = "none"
+    assert [path.parent.name for path in files_below(tmp_path)] == ["closed", "open"]
+    closed = "closed"
+    with pytest.raises(InputError, match=r"closed: expected a folder that can be read, got Perm"):
+        list(files_below(tmp_path))

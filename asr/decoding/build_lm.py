@@ -18,7 +18,7 @@ from asr.arguments import count
 from asr.decoding.arpa import RESERVED, write_arpa
 from asr.decoding.kneser_ney import END, START, NGrams, kneser_ney
 from asr.errors import InputError, report_input_errors
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 from asr.text import BasicNormaliser, Normaliser
 
 _HIGHEST = 6  # order that KenLM is built for
@@ -119,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if not 2 <= given.order <= _HIGHEST:
         parser.error(f"--order: KenLM, which decoding reads models by, wants 2 to {_HIGHEST}")
+    require_writable(given.out)
     normalise = BasicNormaliser(given.language)
     sentences = [normalise(text).split() for path in given.text for text in read_texts(path)]
     listed = [word for path in given.words for word in _listed(path, normalise)]

@@ -21,7 +21,7 @@ from asr.errors import InputError, report_input_errors
 from asr.evaluation.forward import move
 from asr.evaluation.long_audio import samples_per_output_frame
 from asr.evaluation.recognise import emissions, timed
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 
 
 def align_utterances(
@@ -60,6 +60,8 @@ def align_utterances(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Align every utterance that can be; the exit code is 1 if one could not."""
     given = _parser().parse_args(arguments)
+    if given.out is not None:
+        require_writable(given.out)
     utterances = read_manifest(given.manifest)
     trained = load_trained(given.run)
     move(trained, given.device)

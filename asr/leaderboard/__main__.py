@@ -11,7 +11,7 @@ from rich.console import Console
 
 from asr.arguments import count
 from asr.errors import report_input_errors
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 from asr.leaderboard.export import as_csv, as_json
 from asr.leaderboard.reading import Found, Located, find_results
 from asr.leaderboard.rows import Board, adjusted, build
@@ -25,6 +25,9 @@ _TERMINAL_WIDTH = 200  # of a pipe, which has none
 def main() -> None:
     """Read, select, order, and write what was asked for; on the terminal if nothing was."""
     given = _arguments()
+    for path in (given.csv, given.json, given.markdown, given.html):
+        if path not in (None, "-"):
+            require_writable(path)
     found = find_results(given.runs)
     board = adjusted(select(build(found), given.where))
     given.sort = given.sort or f"{main_set(board).name}/wer"

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from asr.arguments import count, fraction
 from asr.errors import report_input_errors
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 from asr.statistics.pairing import Side, pair
 from asr.statistics.report import plain, report
 from asr.statistics.tables import show
@@ -27,6 +27,8 @@ _WIDTH = 160  # where there is no terminal
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compare, print the tables, write the report."""
     given = _parser().parse_args(arguments)
+    if given.json:
+        require_writable(given.json)
     side_a = Side("--group-a", given.a, given.group_a)
     side_b = Side("--group-b", given.b, given.group_b)
     a, b, notices = pair(side_a, side_b, given.manifest)

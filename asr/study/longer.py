@@ -1,6 +1,6 @@
 """Beside question 1: whether zeros cost less where training is longer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from asr.statistics.comparison import ALPHA, counts
@@ -21,7 +21,10 @@ from asr.study.section import (
     verdict,
 )
 from asr.study.setting import Setting
-from asr.study.tuning import changed
+from asr.study.tuning import leaves
+from asr.training.run_key import UNHASHED
+
+_EPOCHS = "training.epochs"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +86,20 @@ def _said(short: _Pair, long: _Pair) -> str:
 
 
 def _other_changes(short: _Pair, long: _Pair) -> str:
-    """The groups of settings that the dense models do not share, but for the epochs."""
-    keys = [key for key, _ in changed(short.dense.runs[0], long.dense.runs[0])]
-    groups = (f"`{'.'.join(key.split('.')[:2])}`" for key in keys if key != "training.epochs")
-    return ", ".join(dict.fromkeys(groups))
+    """The groups of settings that either model does not share, but for the epochs."""
+    groups: dict[str, None] = {}
+    for before, after in ((short.dense, long.dense), (short.sparse, long.sparse)):
+        one, other = dict(_recipe(before)), dict(_recipe(after))
+        keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+        groups |= {f"`{'.'.join(key.split('.')[:2])}`": None for key in keys}
+    return ", ".join(groups)
+
+
+def _recipe(one: Setting) -> Iterator[tuple[str, str]]:
+    """Dotted key and value of all that a training depends on, but for its epochs and its seed."""
+    for group, value in one.config.items():
+        if group not in (*UNHASHED, "seed"):
+            yield from ((key, said) for key, said in leaves(group, value) if key != _EPOCHS)
 
 
 def _cost_beside(short: _Pair, long: _Pair) -> Contrast:

@@ -135,16 +135,17 @@ def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Dotted key and value, of the groups that a baseline is tuned in."""
     for group in _GROUPS:
         if group in config:
-            yield from _leaves(group, config[group])
+            yield from leaves(group, config[group])
 
 
-def _leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:
+def leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Dotted keys below a key, and their values as a command writes them."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _leaves(f"{key}.{name}", inner)
+            yield from leaves(f"{key}.{name}", inner)
     elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
         for index, inner in enumerate(value):
-            yield from _leaves(f"{key}.{index}", inner)
+            yield from leaves(f"{key}.{index}", inner)
     else:
         yield key, "null" if value is None else str(value).replace(" ", "")
 

@@ -100,9 +100,14 @@ def conclude(folder: Path, state: State, reason: str) -> None:
         say("left", f"{folder.name}: another process has it")
         return
     say(state, f"{folder.name}: {reason}")
+    correct(folder, state, reason)
+
+
+def correct(folder: Path, state: State, reason: str) -> None:
+    """Correct a run's status; where that cannot be, such as on a full disk, the others go on."""
     try:
         restate(folder, state, reason)
-    except (InputError, OSError) as error:  # a damaged status, a full disk: the others go on
+    except (InputError, OSError) as error:
         say("warning", f"{folder}: its status could not be corrected: {error}")
 
 

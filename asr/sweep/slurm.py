@@ -14,11 +14,11 @@ from asr.errors import InputError
 from asr.sweep.interruption import SweepInterruptedError, stop_signals
 from asr.sweep.job import Job
 from asr.sweep.plan import STOPPED_BY
-from asr.sweep.process import conclude, say, status_of, tell
+from asr.sweep.process import conclude, correct, say, status_of, tell
 from asr.sweep.record import read_record, run_name
 from asr.sweep.slurm_commands import JobState, cancel, states
 from asr.sweep.submitted_run import SubmittedRun
-from asr.training.run_folder import State, owned_elsewhere, restate
+from asr.training.run_folder import State, owned_elsewhere
 
 _LARGEST_ARRAY = 1000  # SLURM's MaxArraySize is 1001 unless the site has set it
 _SECONDS_BETWEEN_LOOKS = 30.0
@@ -273,7 +273,4 @@ def _settle(job: Job, job_id: str, state: JobState) -> None:
         ended, reason = "failed", f"SLURM job {job_id}: {state}"
     else:
         ended, reason = "preempted", f"SLURM job {job_id}: {state}; submit again to continue"
-    try:
-        restate(job.folder, ended, reason)
-    except OSError as error:  # a full disk: the others go on
-        say("warning", f"{job.folder}: its status could not be corrected: {error}")
+    correct(job.folder, ended, reason)

@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, corpus: Path):
     write_run(tmp_path / "run")
     (tmp_path / "run" / "eval").write_text("in the way")
     message = failed([tmp_path / "run"], [corpus / "test.jsonl"])
-    assert "expected a file that can be written, got Not a directory" in message
+    assert "expected a file that can be written, got one below the file " in message
 
 
 def test_an_unfinished_run_is_scored_and_said_to_be_one(tmp_path: Path, corpus: Path):

@@ -36,6 +36,13 @@ def test_recorded_noise_too(folder_of_noise: str, seconds: float) -> None:
         assert abs(measured_snr_db(waveform, noisy) - 10) < 0.01
 
 
+def test_noise_in_linked_folders_is_found(folder_of_noise: str, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").symlink_to(folder_of_noise)
+    linked = AddNoise(str(tmp_path), [10.0, 10.0], 1.0, 16000)
+    direct = AddNoise(folder_of_noise, [10.0, 10.0], 1.0, 16000)
+    assert len(linked.recordings) == len(direct.recordings) > 0
+
+
 def test_ratios_fill_the_range(speech: Tensor) -> None:
     noise = AddNoise(None, [5.0, 20.0], 1.0, 16000)
     measured = [

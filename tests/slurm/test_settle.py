@@ -51,3 +51,18 @@ def test_a_sparse_run_whose_dense_run_failed(commands: Commands, tmp_path: Path)
     status = read_status(sparse)
     assert status["state"] == "failed"
     assert status["reason"] == "its dense run dense failed: loss is not finite"
+
+
+def test_a_status_that_cannot_be_written_stops_no_other(
+    commands: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged, sound = queued_run(tmp_path, "damaged"), queued_run(tmp_path, "sound")
+    (damaged / "status.json").unlink()
+    (damaged / "status.json").mkdir()
+    commands.answer(
+        "squeue", "echo 5 FAILED 256 NonZeroExitCode; echo 6 FAILED 256 NonZeroExitCode"
+    )
+    assert engine().settle({Job(damaged): "5", Job(sound): "6"}) == {}
+    assert read_status(sound)["state"] == "failed"
+    said = capsys.readouterr()
+    assert "damaged: its status could not be corrected" in said.out + said.err

@@ -901,12 +901,21 @@ def test_the_best_model_is_chosen_by_validation(tmp_path):
     assert cells(text, "2 layers of 300")[7:9] == ["", ""]
     # The grid's dense model stands among them, by its validation.
     assert re.findall(r"2 layers of (\d+), dense, 1 seed", text) == ["384", "256", "300"]
-    long = {"experiment": "study_long", "hidden": 224, "layers": 3}
-    for split, errors in (("validation", 5), ("test", 3)):
-        write_kept(tmp_path / split, "long", damaged(errors), split=split, **long)
+    # So do those of longer trainings, once each, whatever their runs were trained for besides.
+    longest = {"hidden": 224, "layers": 3}
+    for group, experiment, validation, test in (
+        ("alike", "study_28_epochs", 5, 3),
+        ("alike", "study_tuning", 5, 3),
+        ("other", "study_long", 8, 2),
+    ):
+        for split, errors in (("validation", validation), ("test", test)):
+            out = tmp_path / experiment / split
+            named = {"experiment": experiment, "run_key": f"{group}-key"}
+            write_kept(out, f"{group}-long", damaged(errors), split=split, **named, **longest)
     longer_trained = best.section(material(tmp_path)).text
     assert f"has {100 * 3 / CHARACTERS:.1f} (" in longer_trained
-    assert re.findall(r"layers of (\d+), dense", longer_trained) == ["224", "384", "256", "300"]
+    widths = re.findall(r"layers of (\d+), dense", longer_trained)
+    assert widths == ["224", "384", "256", "224", "300"]
 
 
 def test_none_is_called_the_best_without_a_validation(tmp_path):

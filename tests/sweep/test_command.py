@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from asr.training.run_folder import read_status
 from tests.commands import run, start, tiny_run
@@ -116,10 +117,12 @@ def test_stayed_for_and_interrupted(overrides: list[str], tmp_path: Path) -> Non
             assert staying.wait(120) == 128 + signal.SIGINT, log.read_text()
         finally:
             staying.kill()
+            run([*SWEEP, "cancel", str(home)])  # what a sweep leaves if it is not as it should be
     (ended,) = views(home).values()
     assert ended["state"] == "preempted"
-    assert ended["step"] > 0
-    assert list(home.glob("*/checkpoints/last.ckpt"))
+    assert "TrainingInterruptedError: SIGTERM" in ended["reason"]
+    saved = torch.load(next(home.glob("*/checkpoints/last.ckpt")), weights_only=True)
+    assert saved["global_step"] == ended["step"] > 0
 
 
 def test_what_cannot_be_is_told(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from asr.data.check.preflight import preflight, read_lines
 from asr.data.manifest import Utterance
 from asr.data.presets import preset, untrained
 from asr.errors import InputError, report_input_errors
-from asr.files import atomic_write
+from asr.files import atomic_write, require_writable
 from asr.text import BasicNormaliser
 
 _EXAMPLES = 3
@@ -48,6 +48,8 @@ _DEFAULTS = {"model": "small", "features": "log_mel", "vocabulary": "english", "
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, print a table, write the report; the exit code is 1 if something must be fixed."""
     given = _parser().parse_args(arguments)
+    if given.json:
+        require_writable(given.json)
     bounds = preset("data", given.data)
     for name in ("min_seconds", "max_seconds"):
         if getattr(given, name) is None:
