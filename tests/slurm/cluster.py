@@ -181,7 +181,7 @@ def _munge(folder: Path) -> Iterator[None]:
 def _database(folder: Path, port: str) -> Iterator[None]:
     at, own = f"--socket={folder}/database.socket", folder / "database-temporary"
     own.mkdir()
-    # A server that starts empties its temporary folder, and in one that two share the other's.
+    # A server that starts deletes what lies in its temporary folder, another server's files too.
     places = (f"--datadir={folder}/database", f"--tmpdir={own}")
     command(
         "mariadb-install-db", "--no-defaults", "--user=root", *places,

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 
 from asr.training.run_folder import read_status
 from tests.commands import run, start, tiny_run
+from tests.sweep import fake_runs
 
 pytestmark = pytest.mark.flow
 
@@ -46,14 +46,6 @@ def wait_until(home: Path, reached: Any) -> dict[str, dict[str, Any]]:
             return found
         time.sleep(1)
     raise AssertionError(f"never reached: {views(home)}")
-
-
-def until_one_trains(home: Path, sweep: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 120
-    while not any(read_status(one.parent).get("step", 0) for one in home.glob("*/status.json")):
-        assert sweep.poll() is None, "it ended before"
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
 
 
 def test_send_off_look_try_again(overrides: list[str], tmp_path: Path) -> None:
@@ -111,8 +103,13 @@ def test_stayed_for_and_interrupted(overrides: list[str], tmp_path: Path) -> Non
     home, log = tmp_path / "runs" / "default", tmp_path / "log"
     words = [*overrides, "sparsity=dense", "training.epochs=400"]
     with start([*SWEEP, "submit", "--wait", *words], log) as staying:
+
+        def one_trains() -> bool:
+            assert staying.poll() is None, f"it ended before: {log.read_text()}"
+            return any(read_status(one.parent).get("step") for one in home.glob("*/status.json"))
+
         try:
-            until_one_trains(home, staying)
+            fake_runs.wait_until(one_trains, 120)
             os.killpg(staying.pid, signal.SIGINT)  # as a terminal does
             assert staying.wait(120) == 128 + signal.SIGINT, log.read_text()
         finally:
