@@ -133,7 +133,7 @@ def answer(material: Material) -> str:
         return ""
     measured = read_measured(path, _PROGRAM, _Measured.of)
     timed = _timed(found, measured, path)
-    return _better_than_dense(timed, measured.rounds) + _untimed(found, timed)
+    return _better_than_dense(timed, measured.rounds)
 
 
 def _candidates(found: Grid) -> list[Setting]:

@@ -54,16 +54,36 @@ def section(material: Material) -> Section:
     rows += [_row(pairs[0], one, "with a language model") for one in searched]
     head = ["epochs", "decoder", "dense, CER %", "90 % zeros, CER %", "dense, WER %"]
     head += ["90 % zeros, WER %", "CER to dense, relative", f"within {100 * MARGIN:g} %"]
-    return Section(f"{answer(material)}\n\n" + table(head, rows))
+    said = "\n".join(f"- {_said(pairs[0], long)}" for long in pairs[1:])
+    return Section(f"{said}\n\n" + table(head, rows))
 
 
 def answer(material: Material) -> str:
-    """What each longer training does to either model, and to what zeros cost."""
+    """What zeros cost by each longer training, and whether that is another cost."""
     pairs = _pairs(material.grid, material.settings)
-    return " ".join(_said(pairs[0], long) for long in pairs[1:])
+    return " ".join(_cost_by(pairs[0], long) for long in pairs[1:])
+
+
+def _cost_by(short: _Pair, long: _Pair) -> str:
+    gap = compare_settings(long.dense, long.sparse).relative
+    return (
+        f"By {long.epochs} epochs ({_recipe_beside(short, long)}) 90 % zeros turn "
+        f"{100 * long.dense.cer:.1f} % into {100 * long.sparse.cer:.1f} %, {signed(gap)}, "
+        f"{_told(_cost_beside(short, long))} from that by {short.epochs}."
+    )
+
+
+def _told(found: Contrast) -> str:
+    return "told apart" if found.p < ALPHA else "not told apart"
+
+
+def _recipe_beside(short: _Pair, long: _Pair) -> str:
+    other = _other_changes(short, long)
+    return f"and other {other}" if other else "all else alike"
 
 
 def _said(short: _Pair, long: _Pair) -> str:
+    """What a longer training does to either model, and to what zeros cost."""
     changes = [
         f"{name} {100 * after.cer:.1f} % instead of {100 * before.cer:.1f} "
         f"({signed(compare_settings(before, after).relative)})"
@@ -74,13 +94,10 @@ def _said(short: _Pair, long: _Pair) -> str:
     ]
     costs = [signed(compare_settings(one.dense, one.sparse).relative) for one in (long, short)]
     found = _cost_beside(short, long)
-    told = "told apart" if found.p < ALPHA else "not told apart"
-    other = _other_changes(short, long)
-    recipe = f"by a recipe that differs in {other} too" if other else "all else alike"
     return (
-        f"Trained for {long.epochs} epochs instead of {short.epochs}, {recipe}, "
-        f"{' and '.join(changes)}: zeros cost {costs[0]} instead of "
-        f"{costs[1]}, {points(found.difference)} points of it ({told}; at least "
+        f"Trained for {long.epochs} epochs instead of {short.epochs} "
+        f"({_recipe_beside(short, long)}), {' and '.join(changes)}: zeros cost {costs[0]} instead "
+        f"of {costs[1]}, {points(found.difference)} points of it ({_told(found)}; at least "
         f"{seeds_of(long.dense, long.sparse)} of the longer training)."
     )
 

@@ -55,7 +55,7 @@ def section(material: Material) -> Section:
     sentence, methods, rows = _ranked("On synthetic speech", found, near, material)
     low, high = 100 * (SPARSITY - NEAR), 100 * (SPARSITY + NEAR)
     text = f"{sentence} Settings from {low:.1f} to {high:.1f} % zeros count as 90 %.\n\n{methods}"
-    text += _elsewhere(missed)
+    text += _elsewhere(missed) + _in_other_blocks(found)
     return Section(
         f"{text}\n{picture(_PICTURE, 'CER at 90 % by method, synthetic speech')}\n"
         + _lasso(material)
@@ -67,7 +67,7 @@ def section(material: Material) -> Section:
 
 
 def answer(material: Material) -> str:
-    """How methods stand to the usual one on each speech, in its blocks and in single weights."""
+    """How methods stand to the usual one in its blocks, on each speech."""
     said = [
         f"on {where} speech {text}"
         for where, experiment in (
@@ -80,10 +80,7 @@ def answer(material: Material) -> str:
     ]
     if not said:
         return ""
-    return (
-        f"CER at 90 % to that of {_NAMES['gradual_block']} pruning: {'; '.join(said)}."
-        f"{_in_other_blocks(material)} {_chance(material)}"
-    ).strip()
+    return f"CER at 90 % to that of {_NAMES['gradual_block']} pruning: {'; '.join(said)}."
 
 
 def _compared(experiment: Experiment, found: Grid) -> list[Setting]:
@@ -111,14 +108,14 @@ def _standing(found: Grid, near: Sequence[Setting]) -> str:
     return f"{', '.join(told)} (at least {least} each)" if told else ""
 
 
-def _in_other_blocks(material: Material) -> str:
+def _in_other_blocks(found: Grid) -> str:
     """Methods to gradual pruning in blocks that are not the usual ones, each in its own."""
-    found = grid(material.settings, METHODS)
     said = [
-        f" In {one.block} on synthetic speech {name(one)} "
-        f"{signed(compare_settings(usual, one).relative)} (at least {seeds_of(usual, one)} each)."
-        for one in (found.at_ninety if found else [])
-        if found and one.block != BLOCK and not is_standard(one)
+        f"\nIn {one.block} the CER of {name(one)} is "
+        f"{signed(compare_settings(usual, one).relative)} relative to that of {name(usual)} "
+        f"(at least {seeds_of(usual, one)} each).\n"
+        for one in found.at_ninety
+        if one.block != BLOCK and not is_standard(one)
         if (usual := found.ninety(one.block or BLOCK))
     ]
     return "".join(said)
