@@ -17,7 +17,7 @@ from asr.evaluation.recognise import Recognition, recognise
 from asr.evaluation.result import RESULT, Hypothesis, Result, read_result, save
 from asr.evaluation.run import Run
 from asr.evaluation.size import measure
-from asr.files import sha256
+from asr.files import require_writable, sha256
 
 COLLAPSED = 0.95  # a validation CER above it says nothing but that the model is broken
 
@@ -50,7 +50,8 @@ def score(
     is computed anew and replaced; one of another run is never touched.
 
     Raises:
-        InputError: bad manifest or audio, references without a word, or a foreign result.
+        InputError: bad manifest or audio, references without a word, a foreign result, or no
+            place to write to, which is said before the work.
     """
     folder = run.folder / "eval" / f"{'-'.join(corpus_and_split(manifest))}-{decoder.name}"
     digest = sha256(manifest) if manifest.is_file() else ""  # read_manifest names what is missing
@@ -63,6 +64,7 @@ def score(
             got=f"{len(utterances)} utterances, all with an empty text after normalisation",
             remedy="A rate needs a reference: use `python -m asr.transcribe` instead.",
         )
+    require_writable(folder / RESULT)
     recognition = recognise(trained, utterances, decoder, batch=batch, batch_seconds=batch_seconds)
     result = _result(run, trained, manifest, digest, decoder, recognition, batch)
     save(folder, result, recognition.hypotheses)

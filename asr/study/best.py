@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from asr.study.language_model import refuse_several_decoders
 from asr.study.plan import LONGER, REAL, grid
@@ -27,7 +28,8 @@ def section(material: Material) -> Section:
     by_search = [one for one in material.searched if one.group_key in shown]
     refuse_several_decoders(by_search)
     searched = {one.group_key: rate_cells(one) for one in by_search}
-    head = ["model", "epochs", "parameters", "file in fp16", "CER %", "of each seed", "WER %"]
+    head = ["model", "epochs", "augmentation", "precision", "parameters", "file in fp16"]
+    head += ["CER %", "of each seed", "WER %"]
     head += ["CER % with a language model", "WER % with it", "minutes"]
     rows = table(head, [_row(one, searched) for one in ordered])
     if best.group_key not in chosen:
@@ -45,6 +47,14 @@ def _own(one: Setting) -> bool:
     return one.corpus == REAL and EXPERIMENT in one.experiments
 
 
+def _augmented(augmentation: Mapping[str, Any]) -> str:
+    """The kinds of it, and of masks how many of each."""
+    masks = [f"{each['time_masks']}+{each['frequency_masks']}" for each in augmentation["spectrum"]]
+    said = [f"masks {mask}" for mask in masks]
+    said += ["waveform"] * bool(augmentation["waveform"]) + ["speed"] * bool(augmentation["speed"])
+    return ", ".join(said) or "none"
+
+
 def _row(one: Setting, searched: Mapping[str, list[str]]) -> list[str]:
     kind = "dense" if one.dense else f"{100 * one.sparsity:.0f} % zeros in {one.block}"
     minutes = sum(run.weights.training_seconds for run in one.runs) / len(one.runs) / 60
@@ -53,6 +63,8 @@ def _row(one: Setting, searched: Mapping[str, list[str]]) -> list[str]:
     return [
         f"{one.layers} layers of {one.hidden}, {kind}, {seeds_of(one)}",
         str(one.config["training"]["epochs"]),
+        _augmented(one.config["augmentation"]),
+        one.config["training"]["precision"],
         f"{one.parameters:,}",
         f"{size:.2f} MB",
         *rate_cells(one),

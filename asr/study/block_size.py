@@ -80,13 +80,10 @@ def _sentence(rows: list[Compared]) -> str:
     apart = sum(one.apart for one in steps)
     if head and apart < len(steps):
         head = f"the CER rises with the block ({apart} of {len(steps)} steps are told apart): "
-    largest = max(steps, key=lambda one: one.relative.estimate)
     return (
         f"At 90 % zeros {head}to dense {signed(of_small.relative)} with {_name(small)}, "
         f"{signed(of_large.relative)} with {_name(large)}, which is {signed(gap)} to "
-        f"{_name(small)}; the largest step is from {_name(largest.small)} to "
-        f"{_name(largest.large)}, {signed(largest.relative)}; at least "
-        f"{seeds_of(small, large)} each."
+        f"{_name(small)}; at least {seeds_of(small, large)} each."
     )
 
 
@@ -118,5 +115,16 @@ def _each_step(sparse: Sequence[Setting]) -> str:
     ]
     return (
         f"Each block beside the next smaller one: {', '.join(said)}; p by Holm over these, at "
-        f"least {seeds_of(*sparse)} each."
+        f"least {seeds_of(*sparse)} each.{''.join(map(_of_chance, sparse))}"
+    )
+
+
+def _of_chance(one: Setting) -> str:
+    """How far the seeds of a block lie apart: a step as large may be theirs."""
+    if len(one.runs) < 2:
+        return ""
+    apart = max(one.rates) / min(one.rates) - 1
+    return (
+        f" The highest of the {seeds_of(one)} of {_name(one)} is {100 * apart:.1f} % above the "
+        "lowest: between single seeds a step as large may be chance."
     )

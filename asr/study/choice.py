@@ -133,7 +133,7 @@ def answer(material: Material) -> str:
         return ""
     measured = read_measured(path, _PROGRAM, _Measured.of)
     timed = _timed(found, measured, path)
-    return _better_than_dense(timed, measured.rounds)
+    return _better_than_dense(timed, measured.rounds) + _how_many(found, timed)
 
 
 def _candidates(found: Grid) -> list[Setting]:
@@ -210,6 +210,12 @@ def _untimed(found: Grid, timed: Sequence[_Timed]) -> str:
     known = {one.setting for one in timed}
     left = [units_and_zeros(one) for one in _candidates(found) if one not in known]
     return f" Not timed: {'; '.join(left)}." if left else ""
+
+
+def _how_many(found: Grid, timed: Sequence[_Timed]) -> str:
+    """Of how many models that is said, where not all are timed."""
+    models = len(_candidates(found))
+    return f" That is of {len(timed)} of {models} models." if len(timed) < models else ""
 
 
 def _beats(one: _Timed, other: _Timed, rounds: Rounds) -> bool:

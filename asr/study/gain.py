@@ -93,10 +93,12 @@ def answer(material: Material) -> str:
     if found is None or one is None:
         return ""
     weights = one.runs[0].weights
-    smaller = weights.file_dense["fp16"] / weights.file_exported["fp16"]
+    smaller = {
+        kind: f"1/{weights.file_dense[kind] / weights.file_exported[kind]:.1f}" for kind in _KINDS
+    }
     said = (
-        f"{units_and_zeros(one)}, takes 1/{smaller:.1f} of the dense file in fp16, "
-        f"1/{weights.times_smaller:.1f} of that in fp32"
+        f"{units_and_zeros(one)}, takes {smaller['fp16']} of the dense file in fp16, "
+        f"{smaller['int8']} in int8, and in fp16 1/{weights.times_smaller:.1f} of dense fp32"
     )
     path = material.measured(SPEED)
     if path.is_file():
@@ -106,7 +108,11 @@ def answer(material: Material) -> str:
         said += (
             f"; {_named(case)} it is {faster(case.rounds, _OWN, _SPARSE)} as fast as the dense one "
             "in the same runtime, which is the zeros' doing, and "
-            f"{faster(case.rounds, library, _SPARSE)} as the fastest dense library, {library}"
+            f"{faster(case.rounds, library, _SPARSE)} as the fastest dense library, {library}; "
+            "over one thread and two, one utterance and a batch "
+            f"{_times(cases, lambda one: _OWN)} times as fast as the first and "
+            f"{_times(cases, lambda one: one.fastest(_SPARSE))} times as the fastest library, int8 "
+            "included"
         )
     return f"{said}, for a CER of {100 * one.cer:.1f} instead of {100 * found.reference.cer:.1f} %."
 

@@ -10,7 +10,6 @@ from asr.study.plan import BLOCK, SPARSITY, Grid
 from asr.study.section import (
     Material,
     Section,
-    between,
     compare_settings,
     nothing_yet,
     p_value,
@@ -91,10 +90,13 @@ def answer(material: Material) -> str:
         return ""
     said = []
     for kind in _SPARSE_ONE:
-        gaps = [pair.comparison.relative for pair in pairs if pair.kind == kind]
+        gaps = [
+            f"{signed(pair.comparison.relative)} at {100 * pair.sparse.sparsity:.0f} % zeros"
+            for pair in pairs
+            if pair.kind == kind
+        ]
         if gaps:
-            ends = between([100 * gap.estimate for gap in gaps], "{:+.1f}")
-            said.append(f"{kind} {signed(gaps[0]) if len(gaps) == 1 else f'{ends} %'}")
+            said.append(f"{kind} {', '.join(gaps)}")
     return (
         f"CER of a sparse model, by what the dense one beside it is: {'; '.join(said)}. "
         f"{_at_or_below(pairs)}{_searched(material)}{_widened(pairs)}"

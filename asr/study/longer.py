@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from asr.statistics.comparison import ALPHA, counts
-from asr.statistics.contrast import Contrast, Ratio, contrast
+from asr.statistics.bootstrap import Interval
+from asr.statistics.comparison import ALPHA, Unit, counts, holm
+from asr.statistics.contrast import Ratio, contrast
 from asr.study.equal_width import MARGIN
 from asr.study.language_model import refuse_several_decoders
 from asr.study.plan import LONGER, Grid, grid
@@ -25,6 +27,7 @@ from asr.study.tuning import leaves
 from asr.training.run_key import UNHASHED
 
 _EPOCHS = "training.epochs"
+_RATES: Final[dict[Unit, str]] = {"characters": "CER", "words": "WER"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,39 +45,98 @@ class _Pair:
     def shape(self) -> tuple[int, int]:
         return self.dense.layers, self.dense.hidden
 
+    @property
+    def seeds(self) -> str:
+        """The fewer of the two models'."""
+        return seeds_of(self.dense, self.sparse)
+
+    def cost(self, unit: Unit) -> Interval:
+        """Of the zeros, relative to the dense model."""
+        return compare_settings(self.dense, self.sparse, unit).relative
+
+
+@dataclass(frozen=True, eq=False)
+class _Cost:
+    """What zeros cost by a longer training, beside what they cost by the shorter one.
+
+    Args:
+        long: both models by the longer training.
+        unit: of the errors.
+        searched: with a language model.
+        before: relative to the dense model, by the shorter training.
+        after: by the longer one.
+        change: the second less the first.
+        p: of no change, by Holm over all of these costs.
+    """
+
+    long: _Pair
+    unit: Unit
+    searched: bool
+    before: Interval
+    after: Interval
+    change: Interval
+    p: float
+
+    @property
+    def told(self) -> str:
+        return "told apart" if self.p < ALPHA else "not told apart"
+
+    @property
+    def beside(self) -> str:
+        """Whether it is another cost than the shorter training's."""
+        return f"{self.told} from {100 * self.before.estimate:+.1f} %"
+
+    @property
+    def rate(self) -> str:
+        """What is divided by what, and how it was read."""
+        return f"{_RATES[self.unit]}{' with a language model' if self.searched else ''}"
+
 
 def section(material: Material) -> Section:
     """Dense and the usual sparse model by each recipe, greedily and with a language model."""
-    pairs = _pairs(material.grid, material.settings)
+    pairs, searched = _both(material)
     if len(pairs) < 2:
         return nothing_yet("longer training of both", LONGER[0].command("sparsity=gradual_block"))
-    searched = _pairs(material.searched_grid, material.searched)
-    refuse_several_decoders([each for one in searched for each in (one.dense, one.sparse)])
     rows = [_row(pairs[0], one, "greedy") for one in pairs]
     rows += [_row(pairs[0], one, "with a language model") for one in searched]
     head = ["epochs", "decoder", "dense, CER %", "90 % zeros, CER %", "dense, WER %"]
     head += ["90 % zeros, WER %", "CER to dense, relative", f"within {100 * MARGIN:g} %"]
-    said = "\n".join(f"- {_said(pairs[0], long)}" for long in pairs[1:])
-    return Section(f"{said}\n\n" + table(head, rows))
+    head += ["WER to dense, relative"]
+    costs = _costs(pairs, searched)
+    said = "".join(f"- {_said(pairs[0], long, costs)}\n" for long in pairs[1:])
+    adjusted = (
+        f"*Told apart* is by Holm over all {len(costs)} changes of a cost; intervals are not."
+    )
+    return Section(f"{said}\n{adjusted}\n\n" + table(head, rows))
 
 
 def answer(material: Material) -> str:
     """What zeros cost by each longer training, and whether that is another cost."""
-    pairs = _pairs(material.grid, material.settings)
-    return " ".join(_cost_by(pairs[0], long) for long in pairs[1:])
+    pairs, searched = _both(material)
+    costs = _costs(pairs, searched)
+    return " ".join(_cost_by(pairs[0], long, costs) for long in pairs[1:])
 
 
-def _cost_by(short: _Pair, long: _Pair) -> str:
-    gap = compare_settings(long.dense, long.sparse).relative
-    return (
-        f"By {long.epochs} epochs ({_recipe_beside(short, long)}) 90 % zeros turn "
-        f"{100 * long.dense.cer:.1f} % into {100 * long.sparse.cer:.1f} %, {signed(gap)}, "
-        f"{_told(_cost_beside(short, long))} from that by {short.epochs}."
+def _cost_by(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
+    first, *others = _in_question(long, costs)
+    said = (
+        f"By {long.epochs} epochs ({_recipe_beside(short, long)}; at least {long.seeds}) 90 % "
+        f"zeros turn {100 * long.dense.cer:.1f} % into {100 * long.sparse.cer:.1f} %, "
+        f"{signed(first.after)}, {first.beside}"
     )
+    for one in others:
+        said += f"; of the {one.rate} they cost {signed(one.after)}, {one.beside}"
+    return f"{said} by {short.epochs}."
 
 
-def _told(found: Contrast) -> str:
-    return "told apart" if found.p < ALPHA else "not told apart"
+def _in_question(long: _Pair, costs: Sequence[_Cost]) -> list[_Cost]:
+    """Characters greedily, and words with a language model: what each decoder is judged by."""
+    return [one for one in _of(long, costs) if one.searched == (one.unit == "words")]
+
+
+def _of(long: _Pair, costs: Sequence[_Cost]) -> list[_Cost]:
+    """Of one recipe, by either decoder."""
+    return [one for one in costs if one.long.dense.group_key == long.dense.group_key]
 
 
 def _recipe_beside(short: _Pair, long: _Pair) -> str:
@@ -82,7 +144,7 @@ def _recipe_beside(short: _Pair, long: _Pair) -> str:
     return f"and other {other}" if other else "all else alike"
 
 
-def _said(short: _Pair, long: _Pair) -> str:
+def _said(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
     """What a longer training does to either model, and to what zeros cost."""
     changes = [
         f"{name} {100 * after.cer:.1f} % instead of {100 * before.cer:.1f} "
@@ -92,14 +154,39 @@ def _said(short: _Pair, long: _Pair) -> str:
             ("that of 90 % zeros", short.sparse, long.sparse),
         )
     ]
-    costs = [signed(compare_settings(one.dense, one.sparse).relative) for one in (long, short)]
-    found = _cost_beside(short, long)
+    said = "; ".join(
+        f"{signed(one.after)} instead of {signed(one.before)} of the {one.rate}, "
+        f"{points(one.change)} points ({one.told})"
+        for one in _of(long, costs)
+    )
     return (
         f"Trained for {long.epochs} epochs instead of {short.epochs} "
-        f"({_recipe_beside(short, long)}), {' and '.join(changes)}: zeros cost {costs[0]} instead "
-        f"of {costs[1]}, {points(found.difference)} points of it ({_told(found)}; at least "
-        f"{seeds_of(long.dense, long.sparse)} of the longer training)."
+        f"({_recipe_beside(short, long)}), {' and '.join(changes)}, at least {long.seeds} of the "
+        f"longer training. Zeros cost {said}."
     )
+
+
+def _both(material: Material) -> tuple[list[_Pair], list[_Pair]]:
+    """The grid's recipe and each longer one, read greedily and with a language model."""
+    searched = _pairs(material.searched_grid, material.searched)
+    refuse_several_decoders([each for one in searched for each in (one.dense, one.sparse)])
+    return _pairs(material.grid, material.settings), searched
+
+
+def _costs(greedy: Sequence[_Pair], searched: Sequence[_Pair]) -> list[_Cost]:
+    """By each longer training, in words and in characters, by either decoder."""
+    asked = [
+        (pairs is searched, pairs[0], long, unit)
+        for pairs in (greedy, searched)
+        for long in pairs[1:]
+        for unit in _RATES
+    ]
+    found = [contrast(_cost(long, unit), _cost(short, unit)) for _, short, long, unit in asked]
+    adjusted = holm([one.p for one in found])
+    return [
+        _Cost(long, unit, by_search, short.cost(unit), long.cost(unit), one.difference, p)
+        for (by_search, short, long, unit), one, p in zip(asked, found, adjusted, strict=True)
+    ]
 
 
 def _other_changes(short: _Pair, long: _Pair) -> str:
@@ -119,15 +206,10 @@ def _recipe(one: Setting) -> Iterator[tuple[str, str]]:
             yield from ((key, said) for key, said in leaves(group, value) if key != _EPOCHS)
 
 
-def _cost_beside(short: _Pair, long: _Pair) -> Contrast:
-    """What zeros cost, relative to dense, by the longer training less by the shorter one."""
-    return contrast(_cost(long), _cost(short))
-
-
-def _cost(one: _Pair) -> Ratio:
+def _cost(one: _Pair, unit: Unit) -> Ratio:
     """Of each utterance, errors that zeros add, and the dense model's."""
-    dense, _ = counts(one.dense.system, "characters")
-    sparse, _ = counts(one.sparse.system, "characters")
+    dense, _ = counts(one.dense.system, unit)
+    sparse, _ = counts(one.sparse.system, unit)
     return sparse - dense, dense
 
 
@@ -147,10 +229,11 @@ def _row(short: _Pair, one: _Pair, decoder: str) -> list[str]:
     gap = compare_settings(one.dense, one.sparse)
     other = _other_changes(short, one)
     return [
-        f"{one.epochs}, {seeds_of(one.dense, one.sparse)}" + (f", other {other}" if other else ""),
+        f"{one.epochs}, {one.seeds}" + (f", other {other}" if other else ""),
         decoder,
         *(percent(each.cer_interval) for each in (one.dense, one.sparse)),
         *(percent(each.wer_interval) for each in (one.dense, one.sparse)),
         signed(gap.relative),
         verdict(gap, MARGIN),
+        signed(one.cost("words")),
     ]

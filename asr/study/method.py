@@ -80,7 +80,10 @@ def answer(material: Material) -> str:
     ]
     if not said:
         return ""
-    return f"CER at 90 % to that of {_NAMES['gradual_block']} pruning: {'; '.join(said)}."
+    return (
+        f"CER at 90 % to that of {_NAMES['gradual_block']} pruning: {'; '.join(said)}. "
+        f"{_chance(material)}"
+    ).strip()
 
 
 def _compared(experiment: Experiment, found: Grid) -> list[Setting]:

@@ -157,7 +157,7 @@ def _who(groups: Sequence[_Group]) -> Iterator[str]:
 
 def _told(one: _Group) -> str:
     gaps = [_said(scale, gap) for scale, gap in one.told_apart.items()]
-    return f"{one.part.name} {' and '.join(gaps)}"
+    return f"*{one.part.name}* {' and '.join(gaps)}"
 
 
 def _said(scale: str, gap: Interval) -> str:

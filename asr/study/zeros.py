@@ -97,20 +97,19 @@ def section(material: Material) -> Section:
 
 
 def answer(material: Material) -> str:
-    """Which parts have the highest share of zeros where a method may choose."""
+    """Which parts differ most in their share of zeros where a method may choose."""
     found = _found(material)
     places: dict[str, list[str]] = {}
     for one in found:
         if one.free:
-            most = max(one.share, key=one.share.__getitem__)
-            places.setdefault(most, []).append(name(one.setting))
+            places.setdefault(" over ".join(one.extremes), []).append(name(one.setting))
     if not places:
         return ""
     said = "; ".join(
         f"{place} ({' / '.join(dict.fromkeys(methods))})" for place, methods in places.items()
     )
     told = (
-        f"Methods that choose where zeros go have the highest share of them in {said} (at least "
+        f"Methods that choose where zeros go favour most {said} (at least "
         f"{seeds_of(*(one.setting for one in found if one.free))} each, without intervals)."
     )
     real = [one for one in found if one.setting.corpus == REAL]

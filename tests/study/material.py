@@ -54,7 +54,7 @@ def write_kept(
     config = {
         "seed": seed,
         "model": {"hidden": hidden, "layers": layers, "dropout": dropout},
-        "training": {"epochs": epochs},
+        "training": {"epochs": epochs, "precision": "32-true"},
         "optimizer": {"lr": 1e-3},
         "data": {"max_batch": 16},
         "augmentation": {"speed": None, "waveform": [], "spectrum": []},
