@@ -151,8 +151,9 @@ def test_scoring_again_replaces_only_the_same_runs_result(tmp_path: Path, corpus
     assert fourth.notices[0].endswith("could not be read, got schema 0")
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path, corpus: Path):
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path, corpus: Path):
     write_run(tmp_path / "run")
+    (corpus / "0.wav").unlink()  # which the work would stumble on
     (tmp_path / "run" / "eval").write_text("in the way")
     message = failed([tmp_path / "run"], [corpus / "test.jsonl"])
     assert "expected a file that can be written, got one below the file " in message
