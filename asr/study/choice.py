@@ -41,6 +41,7 @@ class _Measured:
     rounds: Rounds  # by the names of runs
     audio_seconds: float
     how: str
+    untrained: tuple[str, ...]  # of the names, those of which the shape alone was timed
 
     @classmethod
     def of(cls, measured: Mapping[str, Any]) -> "_Measured":
@@ -49,6 +50,17 @@ class _Measured:
             float(measured["audio_seconds"]),
             f"{machine(measured)}; threads: {measured['threads']}, utterances at a time: "
             f"{measured['batch']}, weights: {measured['weights']}",
+            tuple(measured.get("untrained", ())),  # none before that could be
+        )
+
+    @property
+    def stand_ins(self) -> str:
+        """How many models were timed by others of their shape."""
+        if not self.untrained:
+            return ""
+        return (
+            f" {len(self.untrained)} of {len(self.rounds.seconds)} models were timed by fresh ones "
+            "of the same shape, pruned at random to as many blocks."
         )
 
 
@@ -111,8 +123,8 @@ def section(material: Material) -> Section:
     head = ["model", "weights not zero", "CER %", "real-time factor"]
     return Section(
         f"{_better_than_dense(timed, rounds)} {_beaten(timed, rounds)}\n\n"
-        f"On {measured.how}. {of_rounds(rounds)} A real-time factor is that of {reference.name} "
-        "divided by the ratio to it; of one model's rounds the slowest took up to "
+        f"On {measured.how}.{measured.stand_ins} {of_rounds(rounds)} A real-time "
+        f"factor is that of {reference.name} divided by the ratio to it; of one model's rounds the slowest took up to "
         f"{_unrest(rounds)} times as long as the fastest."
         f"{_untimed(found, timed)}\n\n"
         + table(

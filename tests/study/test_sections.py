@@ -790,6 +790,10 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
     differences = [row[3].split(" (")[0] for row in rows]
     assert differences == [f"{100 * n:+.1f} %" for n in (20 / 39 - 1, 20 / 12 - 1, 40 / 12 - 1)]
     assert "Not timed: 256 units, 80 % zeros." in text
+    assert "of the same shape" not in text
+    path.write_text(json.dumps(content | {"untrained": ["dense-1", "sparse90-1"]}))
+    shapes = "weights: fp16. 2 of 4 models were timed by fresh ones of the same shape, "
+    assert shapes in choice.section(material(grid)).text
     for name in ("dense-2", "unknown"):  # a second seed of a setting, a run of no setting
         content["seconds"][name] = [1.0] * 9
         path.write_text(json.dumps(content))

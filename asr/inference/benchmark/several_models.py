@@ -1,15 +1,18 @@
 """Audio to text by the models of several runs in the runtime: which is worth its time.
 
     python -m asr.inference.benchmark.several_models RUN... --manifest FILE [--json FILE]
+    python -m asr.inference.benchmark.several_models --untrained RUN... --manifest FILE
 
 All models turn the same utterances into text, in turns, dense ones and sparse ones alike in this
 runtime, so that nothing but the model differs. CPU time for one thread, the wall clock for more.
-With `--json` every round's seconds are kept by run key.
+With `--json` every round's seconds are kept by run key. What a model takes hangs on its shape and
+on how many blocks are left, not on what it learned: `--untrained` times fresh weights by the
+configurations alone, such as those that a study kept.
 """
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,27 +20,46 @@ from rich.console import Console
 from rich.table import Table
 
 from asr.arguments import count
-from asr.checkpoint import load_trained
+from asr.checkpoint import TrainedModel, load_trained
 from asr.data.manifest import read_manifest
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write, require_writable
 from asr.inference.benchmark.__main__ import machine
 from asr.inference.benchmark.audio_to_text import Transcribe, in_runtime, measure, speech_parser
 from asr.inference.benchmark.timing import Rounds
+from asr.inference.benchmark.untrained_run import untrained_run
 from asr.inference.block_sparse_matrix import WEIGHTS
 from asr.inference.folding import folded
 from asr.inference.recogniser import Recogniser
 from asr.inference.source_run import audio
 
 
-def contestants(runs: Sequence[str], weights: str, threads: int) -> dict[str, Transcribe]:
+def contestants(
+    runs: Sequence[str], weights: str, threads: int, *, untrained_runs: Sequence[str] = ()
+) -> dict[str, Transcribe]:
     """Pieces of audio to their texts, by the name of the run's folder.
 
+    Args:
+        runs: trained ones.
+        weights: type of all models' weights.
+        threads: of each.
+        untrained_runs: of which the configurations count alone; they come last.
+
     Raises:
-        InputError: two runs have one name.
+        InputError: no run at all, or two of one name.
     """
+    read: list[tuple[Path, Callable[[Path], TrainedModel]]]
+    read = [(Path(run), load_trained) for run in runs]
+    read += [(Path(run), untrained_run) for run in untrained_runs]
+    if not read:
+        raise InputError(
+            "the models to time",
+            expected="at least one run folder",
+            got="none",
+            remedy="Name trained runs, or others behind --untrained.",
+        )
     found: dict[str, Transcribe] = {}
-    for run in map(Path, runs):
+    for run, model_of in read:
         if run.name in found:
             raise InputError(
                 str(run),
@@ -45,7 +67,7 @@ def contestants(runs: Sequence[str], weights: str, threads: int) -> dict[str, Tr
                 got=f"a second {run.name}",
                 remedy="Name each run once.",
             )
-        model = folded(load_trained(run), {}, weights)
+        model = folded(model_of(run), {}, weights)
         found[run.name] = in_runtime(Recogniser(model, threads=threads))
     return found
 
@@ -56,7 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "asr.inference.benchmark.several_models",
         "Real-time factors of several runs' models in the runtime.",
     )
-    parser.add_argument("runs", metavar="RUN", nargs="+", help="the first is the reference")
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="the first is the reference")
+    parser.add_argument(
+        "--untrained",
+        metavar="RUN",
+        nargs="+",
+        default=[],
+        help="of these the configuration alone: fresh weights, pruned at once",
+    )
     parser.add_argument("--weights", choices=WEIGHTS, default="fp16", help="of all models")
     parser.add_argument("--threads", type=count, default=1)
     parser.add_argument("--batch", type=count, default=1, help="utterances at a time")
@@ -67,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         require_writable(given.json)
     pieces = [audio(one) for one in islice(read_manifest(given.manifest), given.utterances)]
     measured = measure(
-        contestants(given.runs, given.weights, given.threads),
+        contestants(given.runs, given.weights, given.threads, untrained_runs=given.untrained),
         pieces,
         threads=given.threads,
         batch=given.batch,
@@ -75,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     if given.json:
         with atomic_write(given.json) as file:
-            json.dump({"machine": here, "weights": given.weights, **measured}, file, indent=1)
+            untrained_names = [Path(run).name for run in given.untrained]
+            said = {"machine": here, "weights": given.weights, "untrained": untrained_names}
+            json.dump({**said, **measured}, file, indent=1)
             file.write("\n")
     rounds = Rounds.of(measured["seconds"])
     reference = next(iter(rounds.seconds))
