@@ -106,7 +106,8 @@ def section(material: Material) -> Section:
         return nothing_yet("dense model", material.real.command())
     if not path.is_file():
         return not_measured(
-            "model's time", f"python -m {_PROGRAM} RUN... --manifest MANIFEST --json {path}"
+            "model's time",
+            f"python -m {_PROGRAM} --untrained RUN... --manifest MANIFEST --json {path}",
         )
     measured = read_measured(path, _PROGRAM, _Measured.of)
     rounds = measured.rounds
@@ -120,12 +121,12 @@ def section(material: Material) -> Section:
     figure = figures.over_size(
         points, "real-time factor, audio to text", "CER, %, test split", apart=[_USUAL, _OTHERS]
     )
-    head = ["model", "weights not zero", "CER %", "real-time factor"]
+    head = ["model", "weights not zero", "file in fp16", "CER %", "real-time factor"]
     return Section(
         f"{_better_than_dense(timed, rounds)} {_beaten(timed, rounds)}\n\n"
         f"On {measured.how}.{measured.stand_ins} {of_rounds(rounds)} A real-time "
-        f"factor is that of {reference.name} divided by the ratio to it; of one model's rounds the slowest took up to "
-        f"{_unrest(rounds)} times as long as the fastest."
+        f"factor is that of {reference.name} divided by the ratio to it; of one model's rounds the "
+        f"slowest took up to {_unrest(rounds)} times as long as the fastest."
         f"{_untimed(found, timed)}\n\n"
         + table(
             [*head, f"times as fast as {reference.name}"],
@@ -265,6 +266,7 @@ def _row(one: _Timed, reference: _Timed, rounds: Rounds) -> list[str]:
     return [
         one.name,
         f"{one.setting.nonzero:,}",
+        f"{one.setting.runs[0].weights.file_exported['fp16'] / 1e6:.2f} MB",
         percent(one.setting.cer_interval),
         f"{one.seconds:.5f}",
         faster(rounds, reference.run, one.run),
