@@ -4,7 +4,8 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any
 
@@ -75,10 +76,19 @@ def _begin(path: Path, mode: str) -> tuple[Path, IO[Any]]:
 
 
 def require_writable(path: str | Path) -> None:
-    """Raise InputError where `atomic_write` would, before the minutes of work behind it."""
-    temporary, file = _begin(Path(path), "w")
+    """Raise InputError where `atomic_write` would, before the minutes of work behind it.
+
+    Nothing is left behind: folders that were made for it are removed again.
+    """
+    path = Path(path)
+    with writing(path):
+        missing = list(takewhile(lambda parent: not parent.exists(), path.parents))
+    temporary, file = _begin(path, "w")
     file.close()
     temporary.unlink()
+    for parent in missing:
+        with suppress(OSError):  # another process has put something there
+            parent.rmdir()
 
 
 @contextmanager

@@ -48,10 +48,14 @@ def _own(one: Setting) -> bool:
 
 
 def _augmented(augmentation: Mapping[str, Any]) -> str:
-    """The kinds of it, and of masks how many of each."""
-    masks = [f"{each['time_masks']}+{each['frequency_masks']}" for each in augmentation["spectrum"]]
-    said = [f"masks {mask}" for mask in masks]
-    said += ["waveform"] * bool(augmentation["waveform"]) + ["speed"] * bool(augmentation["speed"])
+    """The kinds of it, and how many masks."""
+    said = []
+    for masks in augmentation["spectrum"]:
+        said.append(f"{masks['time_masks']} time and {masks['frequency_masks']} frequency masks")
+    if augmentation["waveform"]:
+        said.append("waveform")
+    if augmentation["speed"]:
+        said.append("speed")
     return ", ".join(said) or "none"
 
 

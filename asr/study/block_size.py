@@ -121,7 +121,7 @@ def _each_step(sparse: Sequence[Setting]) -> str:
 
 def _of_chance(one: Setting) -> str:
     """How far the seeds of a block lie apart: a step as large may be theirs."""
-    if len(one.runs) < 2:
+    if len(one.runs) < 2 or not min(one.rates):
         return ""
     apart = max(one.rates) / min(one.rates) - 1
     return (

@@ -50,7 +50,7 @@ class _Measured:
             float(measured["audio_seconds"]),
             f"{machine(measured)}; threads: {measured['threads']}, utterances at a time: "
             f"{measured['batch']}, weights: {measured['weights']}",
-            tuple(measured.get("untrained", ())),  # none before that could be
+            tuple(measured.get("untrained", ())),  # older files lack it
         )
 
     @property
@@ -58,9 +58,11 @@ class _Measured:
         """How many models were timed by others of their shape."""
         if not self.untrained:
             return ""
+        models = len(self.rounds.seconds)
+        count = "All" if len(self.untrained) == models else f"{len(self.untrained)} of {models}"
         return (
-            f" {len(self.untrained)} of {len(self.rounds.seconds)} models were timed by fresh ones "
-            "of the same shape, pruned at random to as many blocks."
+            f" {count} models were timed by untrained ones of the same shape, the sparse ones with "
+            "as many blocks left, at random places."
         )
 
 
@@ -107,7 +109,8 @@ def section(material: Material) -> Section:
     if not path.is_file():
         return not_measured(
             "model's time",
-            f"python -m {_PROGRAM} --untrained RUN... --manifest MANIFEST --json {path}",
+            f"python -m {_PROGRAM} --untrained RUN... --rounds 15 "
+            f"--manifest MANIFEST --json {path}",
         )
     measured = read_measured(path, _PROGRAM, _Measured.of)
     rounds = measured.rounds
@@ -228,7 +231,7 @@ def _untimed(found: Grid, timed: Sequence[_Timed]) -> str:
 def _how_many(found: Grid, timed: Sequence[_Timed]) -> str:
     """Of how many models that is said, where not all are timed."""
     models = len(_candidates(found))
-    return f" That is of {len(timed)} of {models} models." if len(timed) < models else ""
+    return f" Only {len(timed)} of {models} models are timed." if len(timed) < models else ""
 
 
 def _beats(one: _Timed, other: _Timed, rounds: Rounds) -> bool:

@@ -1,5 +1,6 @@
 """Beside question 1: whether zeros cost less where training is longer."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -42,6 +43,11 @@ class _Pair:
         return int(self.dense.config["training"]["epochs"])
 
     @property
+    def keys(self) -> tuple[str, str]:
+        """Group keys, the same by either decoder."""
+        return self.dense.group_key, self.sparse.group_key
+
+    @property
     def shape(self) -> tuple[int, int]:
         return self.dense.layers, self.dense.hidden
 
@@ -79,6 +85,8 @@ class _Cost:
 
     @property
     def told(self) -> str:
+        if math.isnan(self.p):  # a dense model without errors: nothing to divide by
+            return "not compared"
         return "told apart" if self.p < ALPHA else "not told apart"
 
     @property
@@ -125,18 +133,19 @@ def _cost_by(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
         f"{signed(first.after)}, {first.beside}"
     )
     for one in others:
-        said += f"; of the {one.rate} they cost {signed(one.after)}, {one.beside}"
+        said += f"; {signed(one.after)} of the {one.rate}, {one.beside}"
     return f"{said} by {short.epochs}."
 
 
 def _in_question(long: _Pair, costs: Sequence[_Cost]) -> list[_Cost]:
     """Characters greedily, and words with a language model: what each decoder is judged by."""
-    return [one for one in _of(long, costs) if one.searched == (one.unit == "words")]
+    judged = {False: "characters", True: "words"}
+    return [one for one in _of(long, costs) if one.unit == judged[one.searched]]
 
 
 def _of(long: _Pair, costs: Sequence[_Cost]) -> list[_Cost]:
     """Of one recipe, by either decoder."""
-    return [one for one in costs if one.long.dense.group_key == long.dense.group_key]
+    return [one for one in costs if one.long.keys == long.keys]
 
 
 def _recipe_beside(short: _Pair, long: _Pair) -> str:
@@ -176,8 +185,8 @@ def _both(material: Material) -> tuple[list[_Pair], list[_Pair]]:
 def _costs(greedy: Sequence[_Pair], searched: Sequence[_Pair]) -> list[_Cost]:
     """By each longer training, in words and in characters, by either decoder."""
     asked = [
-        (pairs is searched, pairs[0], long, unit)
-        for pairs in (greedy, searched)
+        (by_search, pairs[0], long, unit)
+        for by_search, pairs in ((False, greedy), (True, searched))
         for long in pairs[1:]
         for unit in _RATES
     ]

@@ -109,7 +109,7 @@ def answer(material: Material) -> str:
         f"{place} ({' / '.join(dict.fromkeys(methods))})" for place, methods in places.items()
     )
     told = (
-        f"Methods that choose where zeros go favour most {said} (at least "
+        f"Methods that choose where zeros go prune most unevenly: {said} (at least "
         f"{seeds_of(*(one.setting for one in found if one.free))} each, without intervals)."
     )
     real = [one for one in found if one.setting.corpus == REAL]

@@ -1,6 +1,7 @@
 """Numbers of the study's tables, against counts worked out by hand."""
 
 import json
+import math
 import re
 import shutil
 
@@ -9,7 +10,9 @@ import pytest
 import yaml
 
 from asr.errors import InputError
+from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import compare, holm
+from asr.statistics.contrast import Contrast
 from asr.statistics.subgroups import by_speaker, by_speaking_rate
 from asr.study import (
     answers,
@@ -152,8 +155,9 @@ def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
     unchanged = r"of the WER with a language model, \+0.0 \([^)]*\) points \(not told apart\)"
     assert re.search(unchanged, said)
     assert "over all 4 changes" in said
-    assert "%; of the WER with a language model they cost +100.0 % (" in longer.answer(by_depth)
-    assert longer.answer(by_depth).endswith("), not told apart from +100.0 % by 4.")
+    assert "%; +100.0 % (" in longer.answer(by_depth)
+    beside = "of the WER with a language model, not told apart from +100.0 % by 4."
+    assert longer.answer(by_depth).endswith(beside)
 
 
 def test_each_longer_training_is_told_by_what_it_changes_besides(tmp_path):
@@ -169,6 +173,53 @@ def test_each_longer_training_is_told_by_what_it_changes_besides(tmp_path):
     assert [line.split(" | ")[0] for line in text.splitlines()[-3:]] == [
         "| 4, 1 seed", "| 8, 1 seed", "| 8, 1 seed, other `model.dropout`",
     ]  # fmt: skip
+
+
+def test_costs_of_longer_trainings_are_of_their_own_unit_and_recipe(tmp_path):
+    """Sparse readings with two wrong letters in a word: errors of characters, but not of words."""
+    short = {"experiment": "study_deep", "baseline_key": "short", "hidden": 224, "layers": 3}
+    alike = {**short, "experiment": "study_28_epochs", "baseline_key": "alike", "epochs": 8}
+    other = {**alike, "experiment": "study_long", "baseline_key": "other", "dropout": 0.5}
+    search = {"decoder": "beam-64", "language_model": "lm.arpa"}
+    twice = ["##" + one[2:] for one in damaged(0)]
+    for group, which in (("short", short), ("alike", alike), ("other", other)):
+        write_kept(tmp_path, group, damaged(20), **which)
+        sparse = twice if group == "other" else damaged(40)
+        write_kept(tmp_path, f"{group}90", sparse, **which, zeros=0.9)
+    for group, which in (("short", short), ("other", other)):  # one recipe was not searched
+        write_kept(tmp_path, group, damaged(20), **which, **search)
+        write_kept(tmp_path, f"{group}90", damaged(30), **which, zeros=0.9, **search)
+    lines = longer.section(material(tmp_path).by(DEEP)).text.splitlines()
+    of_alike, of_other = (line for line in lines if line.startswith("- Trained"))
+    assert "over all 6 changes" in "".join(lines)
+    costs = re.compile(r"(\+[\d.]+ %) \([^)]*\) instead of (\+[\d.]+ %) \([^)]*\) of the ([CW]ER)")
+    assert costs.findall(of_alike) == [("+100.0 %", "+100.0 %", unit) for unit in ("CER", "WER")]
+    assert costs.findall(of_other) == [
+        ("+300.0 %", "+100.0 %", "CER"), ("+100.0 %", "+100.0 %", "WER"),
+        ("+50.0 %", "+50.0 %", "CER"), ("+50.0 %", "+50.0 %", "WER"),
+    ]  # fmt: skip
+    assert "with a language model" not in of_alike
+    said = longer.answer(material(tmp_path).by(DEEP))
+    assert said.count("with a language model") == 1
+
+
+def test_changes_of_a_cost_are_told_apart_by_holm(tmp_path, monkeypatch):
+    short = {"experiment": "study_deep", "baseline_key": "short", "hidden": 224, "layers": 3}
+    long = {**short, "experiment": "study_28_epochs", "baseline_key": "long", "epochs": 8}
+    for group, errors, which in (("short", 36, short), ("long", 20, long)):
+        write_kept(tmp_path, group, damaged(18), **which)
+        write_kept(tmp_path, f"{group}90", damaged(errors), zeros=0.9, **which)
+    monkeypatch.setattr(longer, "contrast", contrast_of_p(0.03))
+    assert "(not told apart)" in longer.section(material(tmp_path).by(DEEP)).text  # of two: 0.06
+    monkeypatch.setattr(longer, "contrast", contrast_of_p(0.02))
+    assert "(told apart)" in longer.section(material(tmp_path).by(DEEP)).text
+    monkeypatch.setattr(longer, "contrast", contrast_of_p(math.nan))
+    assert "(not compared)" in longer.section(material(tmp_path).by(DEEP)).text
+
+
+def contrast_of_p(p):
+    """A comparison of two costs that found that p."""
+    return lambda part, rest: Contrast(Interval(0.1, 0.0, 0.2), p)
 
 
 def test_questions_are_answered_by_three_layers_once_those_are_trained(grid):
@@ -463,14 +514,14 @@ def test_where_zeros_go_where_a_method_is_free_to_choose(grid):
     assert head in drawn.text
     assert list(drawn.figures) == ["zeros.png"]
     alone = "group lasso alone (GL), score l2, proximal"
-    said = f"where zeros go favour most new gate over reset gate ({alone}) (at least 1 seed"
+    said = f"zeros go prune most unevenly: new gate over reset gate ({alone}) (at least 1 seed"
     assert said in zeros.answer(material(grid))
     # The new gate still has most zeros, 96.7 %, but layers differ most.
     for part, held, empty in zip(parts, (100, 300, 20, 100), (100, 276, 16, 80), strict=True):
         part |= {"weights": held, "zeros": empty}
     (out / "weights.json").write_text(json.dumps(weights | {"zeros": parts}))
     assert "**: layer 1 94.0 %, layer 2 80.0 %.\n" in zeros.section(material(grid)).text
-    assert "favour most layer 1 over layer 2 (" in zeros.answer(material(grid))
+    assert "unevenly: layer 1 over layer 2 (" in zeros.answer(material(grid))
 
 
 def test_sizes(grid):
@@ -793,8 +844,10 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
     assert "Not timed: 256 units, 80 % zeros." in text
     assert "of the same shape" not in text
     path.write_text(json.dumps(content | {"untrained": ["dense-1", "sparse90-1"]}))
-    shapes = "weights: fp16. 2 of 4 models were timed by fresh ones of the same shape, "
+    shapes = "weights: fp16. 2 of 4 models were timed by untrained ones of the same shape, "
     assert shapes in choice.section(material(grid)).text
+    path.write_text(json.dumps(content | {"untrained": list(seconds)}))
+    assert "fp16. All models were timed by untrained" in choice.section(material(grid)).text
     for name in ("dense-2", "unknown"):  # a second seed of a setting, a run of no setting
         content["seconds"][name] = [1.0] * 9
         path.write_text(json.dumps(content))
@@ -813,7 +866,7 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
     path.write_text(json.dumps(content))
     better = "a dense model: 256 units, 90 % zeros in 4x4 (than 200 units, dense). "
     assert better in choice.section(material(grid)).text
-    assert choice.answer(material(grid)).endswith(f"{better}That is of 5 of 6 models.")
+    assert choice.answer(material(grid)).endswith(f"{better}Only 5 of 6 models are timed.")
     del content["seconds"]["dense26-1"]
     path.write_text(json.dumps(content))
     assert "Not timed: 26 units, dense; " in choice.section(material(grid)).text

@@ -83,8 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--untrained",
         metavar="RUN",
         nargs="+",
+        action="extend",
         default=[],
-        help="of these the configuration alone: fresh weights, pruned at once",
+        help="of these the configuration alone: fresh weights, pruned at once; behind the others",
     )
     parser.add_argument("--weights", choices=WEIGHTS, default="fp16", help="of all models")
     parser.add_argument("--threads", type=count, default=1)
@@ -102,10 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         batch=given.batch,
         rounds=given.rounds,
     )
+    fresh = [Path(run).name for run in given.untrained]
     if given.json:
         with atomic_write(given.json) as file:
-            untrained_names = [Path(run).name for run in given.untrained]
-            said = {"machine": here, "weights": given.weights, "untrained": untrained_names}
+            said = {"machine": here, "weights": given.weights, "untrained": fresh}
             json.dump({**said, **measured}, file, indent=1)
             file.write("\n")
     rounds = Rounds.of(measured["seconds"])
@@ -113,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = Table("run", "real-time factor", f"x {reference}")
     for run in rounds.seconds:
         factor = rounds.median(run) / measured["audio_seconds"]
-        table.add_row(run, f"{factor:.5f}", f"{rounds.ratio(reference, run):.1f}")
+        name = f"{run} (untrained)" if run in fresh else run
+        table.add_row(name, f"{factor:.5f}", f"{rounds.ratio(reference, run):.1f}")
     # Into a file or a pipe there is no width to keep to.
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 

@@ -1,4 +1,4 @@
-"""A model of a run's shape without its checkpoint: what a forward pass takes hangs on no weight."""
+"""A model of a run's shape without its checkpoint: a forward pass takes as long by any weights."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +13,6 @@ from asr.errors import InputError
 from asr.sparsity.dense import Dense
 from asr.sparsity.gradual import GradualPruning
 
-_STEPS = 100  # of which pruning takes its share
-
 
 def untrained_run(run: str | Path) -> TrainedModel:
     """What a run's `config.yaml` describes, with fresh weights, pruned by its own method at once.
@@ -22,30 +20,50 @@ def untrained_run(run: str | Path) -> TrainedModel:
     Of fresh weights the method takes blocks at random, as many of each part as of trained ones.
 
     Raises:
-        InputError: there is no readable configuration, or what is pruned, or the vocabulary, hangs
-            on what was trained.
+        InputError: there is no whole configuration, or how many blocks are left, or the
+            vocabulary, hangs on what was trained.
     """
     path = Path(run) / "config.yaml"
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        method, texts = config["sparsity"], config["vocabulary"]["_target_"].endswith("from_texts")
-        epochs = config["training"]["epochs"]
-        pruning = build(method)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        pruning = build(config["sparsity"])
+        _refuse_what_training_decides(path, config, pruning)
+        trained = _fresh(config)
+        epochs = int(config["training"]["epochs"])
+    except InputError:
+        raise
+    except (
+        *(OSError, ValueError, LookupError, TypeError, AttributeError, ImportError),
+        yaml.YAMLError,
+    ) as error:
         raise InputError(
             str(path),
-            expected="the configuration of a run",
+            expected="the configuration of a run, by this version",
             got=f"{type(error).__name__}: {error}",
             remedy="Name a run folder, or one that `python -m asr.study.collect` kept.",
         ) from error
-    if texts or not isinstance(pruning, Dense | GradualPruning):
+    weights = dict(trained.model.named_parameters())
+    pruner = pruning.pruner(weights, total_steps=1, epochs=epochs)
+    pruner.after_step(torch.optim.SGD(weights.values(), lr=0.0))  # the last step of pruning
+    block = None if isinstance(pruning, Dense) else pruner.block
+    return replace(trained, sparsity=Sparsity(pruner.method, block, pruner.pruned))
+
+
+def _refuse_what_training_decides(path: Path, config: dict[str, Any], pruning: Any) -> None:
+    got = ""
+    if not isinstance(pruning, Dense | GradualPruning):
+        got = f"the method {pruning.method}"
+    elif isinstance(pruning, GradualPruning) and pruning.select.keep_diagonal:
+        got = "blocks on the diagonal that are stored for it even where they are pruned"
+    elif config["vocabulary"]["_target_"].endswith(".from_texts"):
+        got = "a vocabulary of its training texts"
+    if got:
         raise InputError(
             str(path),
-            expected="a dense model or one of gradual pruning, and a vocabulary of its own",
-            got="a vocabulary of its texts" if texts else f"the method {pruning.method}",
-            remedy="How large such a model is says only its training: time its checkpoint.",
+            expected="a dense model or one of gradual pruning, its labels in the configuration",
+            got=got,
+            remedy="Only training decides how large such a model is: time its checkpoint.",
         )
-    return _pruned(_fresh(config), pruning, epochs)
 
 
 def _fresh(config: dict[str, Any]) -> TrainedModel:
@@ -54,13 +72,3 @@ def _fresh(config: dict[str, Any]) -> TrainedModel:
     model = build(config["model"], bins=features.bins, vocabulary_size=len(vocabulary))
     model.eval()
     return TrainedModel(features, model, vocabulary, build(config["normaliser"]))
-
-
-def _pruned(trained: TrainedModel, pruning: Dense | GradualPruning, epochs: int) -> TrainedModel:
-    weights = dict(trained.model.named_parameters())
-    pruner = pruning.pruner(weights, total_steps=_STEPS, epochs=epochs)
-    unmoved = torch.optim.SGD(weights.values(), lr=0.0)
-    while not pruner.ended:
-        pruner.after_step(unmoved)
-    block = None if isinstance(pruning, Dense) else pruner.block
-    return replace(trained, sparsity=Sparsity(pruner.method, block, pruner.pruned))
