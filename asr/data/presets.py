@@ -9,7 +9,7 @@ import yaml
 
 from asr.checkpoint import TrainedModel
 from asr.errors import InputError
-from asr.text import Normaliser
+from asr.text import Normaliser, Vocabulary
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "conf"
 
@@ -60,6 +60,14 @@ def untrained(
     """
     labels_node = preset("vocabulary", vocabulary)
     from_texts = {"texts": texts} if labels_node["_target_"].endswith(".from_texts") else {}
-    labels, frames = build(labels_node, **from_texts), build(preset("features", features))
-    acoustic = build(preset("model", model), bins=frames.bins, vocabulary_size=len(labels))
+    labels = build(labels_node, **from_texts)
+    return with_labels(labels, preset("model", model), preset("features", features), normaliser)
+
+
+def with_labels(
+    labels: Vocabulary, model: dict[str, Any], features: dict[str, Any], normaliser: Normaliser
+) -> TrainedModel:
+    """A model with fresh weights, by its nodes of a configuration, for a vocabulary."""
+    frames = build(features)
+    acoustic = build(model, bins=frames.bins, vocabulary_size=len(labels))
     return TrainedModel(frames, acoustic, labels, normaliser)

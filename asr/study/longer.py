@@ -190,7 +190,7 @@ def _costs(greedy: Sequence[_Pair], searched: Sequence[_Pair]) -> list[_Cost]:
         for long in pairs[1:]
         for unit in _RATES
     ]
-    found = [contrast(_cost(long, unit), _cost(short, unit)) for _, short, long, unit in asked]
+    found = [contrast(_added(long, unit), _added(short, unit)) for _, short, long, unit in asked]
     adjusted = holm([one.p for one in found])
     return [
         _Cost(long, unit, by_search, short.cost(unit), long.cost(unit), one.difference, p)
@@ -215,7 +215,7 @@ def _recipe(one: Setting) -> Iterator[tuple[str, str]]:
             yield from ((key, said) for key, said in leaves(group, value) if key != _EPOCHS)
 
 
-def _cost(one: _Pair, unit: Unit) -> Ratio:
+def _added(one: _Pair, unit: Unit) -> Ratio:
     """Of each utterance, errors that zeros add, and the dense model's."""
     dense, _ = counts(one.dense.system, unit)
     sparse, _ = counts(one.sparse.system, unit)

@@ -8,10 +8,15 @@ import torch
 import yaml
 
 from asr.checkpoint import Sparsity, TrainedModel
-from asr.data.presets import build
+from asr.data.presets import build, with_labels
 from asr.errors import InputError
 from asr.sparsity.dense import Dense
 from asr.sparsity.gradual import GradualPruning
+
+# What reading and building raise where a file is no configuration, or one of another version.
+_NOT_OURS = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, yaml.YAMLError,
+)  # fmt: skip
 
 
 def untrained_run(run: str | Path) -> TrainedModel:
@@ -32,10 +37,7 @@ def untrained_run(run: str | Path) -> TrainedModel:
         epochs = int(config["training"]["epochs"])
     except InputError:
         raise
-    except (
-        *(OSError, ValueError, LookupError, TypeError, AttributeError, ImportError),
-        yaml.YAMLError,
-    ) as error:
+    except _NOT_OURS as error:
         raise InputError(
             str(path),
             expected="the configuration of a run, by this version",
@@ -68,7 +70,7 @@ def _refuse_what_training_decides(path: Path, config: dict[str, Any], pruning: A
 
 def _fresh(config: dict[str, Any]) -> TrainedModel:
     torch.manual_seed(0)
-    vocabulary, features = build(config["vocabulary"]), build(config["features"])
-    model = build(config["model"], bins=features.bins, vocabulary_size=len(vocabulary))
-    model.eval()
-    return TrainedModel(features, model, vocabulary, build(config["normaliser"]))
+    labels, normaliser = build(config["vocabulary"]), build(config["normaliser"])
+    trained = with_labels(labels, config["model"], config["features"], normaliser)
+    trained.model.eval()
+    return trained
