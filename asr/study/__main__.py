@@ -38,7 +38,7 @@ from asr.study.section import FIGURES, Material, Section
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "front": front.section,
-    "answers": answers.section,
+    **answers.SECTIONS,
     "targets": targets.section,
     "corpus": corpus.section,
     "tuning": tuning.section,

@@ -84,12 +84,12 @@ def section(material: Material) -> Section:
 
 
 def answer(material: Material) -> str:
-    """How sparse models stand to dense ones, by what these are to them."""
+    """How sparse models stand to dense ones, by what these are to them, their parents apart."""
     pairs = _pairs(material.grid)
     if not pairs:
         return ""
     said = []
-    for kind in _SPARSE_ONE:
+    for kind in (_AS_MANY, *NARROWER.values()):
         gaps = [
             f"{signed(pair.comparison.relative)} at {100 * pair.sparse.sparsity:.0f} % zeros"
             for pair in pairs
@@ -97,28 +97,15 @@ def answer(material: Material) -> str:
         ]
         if gaps:
             said.append(f"{kind} {', '.join(gaps)}")
-    return (
-        f"CER of a sparse model, by what the dense one beside it is: {'; '.join(said)}. "
-        f"{_at_or_below(pairs)}{_searched(material)}{_widened(pairs)}"
-    )
+    rates = f"CER of a sparse model, by what the dense one beside it is: {'; '.join(said)}."
+    shown = " ".join([_at_or_below(pairs), *_searched(material)])
+    return "\n".join([*([rates] if said else []), *_won_back(pairs), shown])
 
 
-def _searched(material: Material) -> str:
-    """The same of models that were searched with a language model."""
-    pairs = _pairs(material.searched_grid)
-    return f" With a language model: in {_shown(pairs)}." if pairs else ""
-
-
-def _widened(pairs: Sequence[Pair]) -> str:
-    """Whether pruning a wider network wins back what zeros cost."""
-    wider = [pair for pair in pairs if pair.kind in NARROWER.values()]
-    if not wider:
-        return ""
-    won = [pair for pair in wider if verdict(pair.comparison, 0.0) == "shown"]
-    return (
-        " So pruning a network 1.5 to 2 times as wide as a dense one is shown to win its CER back "
-        f"in {len(won)} of {len(wider)} pairs.{''.join(_won_back(pairs))}"
-    )
+def _searched(material: Material) -> Iterator[str]:
+    """In how many pairs of models that were searched with a language model it is shown."""
+    if pairs := _pairs(material.searched_grid):
+        yield f"With a language model: in {_shown(pairs)}."
 
 
 def _won_back(pairs: Sequence[Pair]) -> Iterator[str]:
@@ -132,7 +119,7 @@ def _won_back(pairs: Sequence[Pair]) -> Iterator[str]:
         ]
         if costs:
             yield (
-                f" What {100 * SPARSITY:.0f} % zeros cost beside {units_and_zeros(own.dense)}: "
+                f"What {100 * SPARSITY:.0f} % zeros cost beside {units_and_zeros(own.dense)}: "
                 f"{signed(own.comparison.relative)} at its own width{''.join(costs)}."
             )
 

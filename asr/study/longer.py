@@ -122,15 +122,14 @@ def answer(material: Material) -> str:
     """What zeros cost by each longer training, and whether that is another cost."""
     pairs, searched = _both(material)
     costs = _costs(pairs, searched)
-    return " ".join(_cost_by(pairs[0], long, costs) for long in pairs[1:])
+    return "\n".join(_cost_by(pairs[0], long, costs) for long in pairs[1:])
 
 
 def _cost_by(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
     first, *others = _in_question(long, costs)
     said = (
         f"By {long.epochs} epochs ({_recipe_beside(short, long)}; at least {long.seeds}) 90 % "
-        f"zeros turn {100 * long.dense.cer:.1f} % into {100 * long.sparse.cer:.1f} %, "
-        f"{signed(first.after)}, {first.beside}"
+        f"zeros cost {signed(first.after)}, {first.beside}"
     )
     for one in others:
         said += f"; {signed(one.after)} of the {one.rate}, {one.beside}"

@@ -69,21 +69,16 @@ def section(material: Material) -> Section:
 def answer(material: Material) -> str:
     """How methods stand to the usual one in its blocks, on each speech."""
     said = [
-        f"on {where} speech {text}"
+        f"{where}, CER at 90 % in {BLOCK} to that of {_NAMES['gradual_block']} pruning: {text}."
         for where, experiment in (
-            ("synthetic", METHODS),
-            ("synthetic (in 32-true)", LASSO),
-            ("real (two layers)", TWO_LAYERS),
+            ("Synthetic speech", METHODS),
+            ("Synthetic speech, all in 32-true", LASSO),
+            ("Real speech, two layers", TWO_LAYERS),
         )
         if (found := grid(material.settings, experiment))
         and (text := _standing(found, _compared(experiment, found)))
     ]
-    if not said:
-        return ""
-    return (
-        f"CER at 90 % to that of {_NAMES['gradual_block']} pruning: {'; '.join(said)}. "
-        f"{_chance(material)}"
-    ).strip()
+    return "\n".join(said)
 
 
 def _compared(experiment: Experiment, found: Grid) -> list[Setting]:
@@ -106,9 +101,16 @@ def _standing(found: Grid, near: Sequence[Setting]) -> str:
         gap = one.comparison.relative
         side = "not told apart" if one.p >= ALPHA else "higher" if gap.estimate > 0 else "lower"
         sides[side].append(f"{name(one.setting)} {signed(gap)}")
-    told = [f"{side}: {' / '.join(ones)}" for side, ones in sides.items() if ones]
+    told = [f"{side}: {_ends(ones)}" for side, ones in sides.items() if ones]
     least = seeds_of(*(one.setting for one in rows)) if rows else ""
-    return f"{', '.join(told)} (at least {least} each)" if told else ""
+    return f"{'; '.join(told)}; at least {least} each" if told else ""
+
+
+def _ends(ones: Sequence[str]) -> str:
+    """Those of one side, of many the first and the last, since the table has them all."""
+    if len(ones) <= 3:
+        return " / ".join(ones)
+    return f"{ones[0]} to {ones[-1]} ({len(ones)} methods)"
 
 
 def _in_other_blocks(found: Grid) -> str:

@@ -95,7 +95,7 @@ def answer(material: Material) -> str:
             nobody.append(by)
     if nobody:
         said.append(f"No group by {' or by '.join(nobody)} is told apart from the rest.")
-    return " ".join([*said, _little_to_lose(groups)]).strip()
+    return "\n".join([*said, _little_to_lose(groups)]).strip()
 
 
 def _of(material: Material) -> Sequence[_Group]:

@@ -136,10 +136,9 @@ def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
     assert said.count(" points (told apart)") == 2  # in characters and in words
     assert "over all 2 changes" in said
     short_answer = longer.answer(by_depth)
-    turned = f"{100 * 8 / CHARACTERS:.1f} % into {100 * 10 / CHARACTERS:.1f} %, +25.0 % ("
-    assert f"90 % zeros turn {turned}" in short_answer
+    assert "90 % zeros cost +25.0 % (" in short_answer
     assert short_answer.endswith("), told apart from +233.3 % by 4.")
-    assert short_answer in answers.section(by_depth).text
+    assert f"- {short_answer}\n" in answers.SECTIONS["answer-equal-width"](by_depth).text
     assert longer.answer(material(tmp_path)) == ""  # the models of two layers are others
     assert "with a language model" not in said
     search = {"decoder": "beam-64", "language_model": "lm.arpa"}
@@ -226,21 +225,15 @@ def test_questions_are_answered_by_three_layers_once_those_are_trained(grid):
     deep = {"experiment": "study_deep", "baseline_key": "deep", "hidden": 224, "layers": 3}
     untrained = equal_width.section(material(grid).by(DEEP)).text
     assert "`python train.py +experiment=study_deep sparsity=gradual_block`" in untrained
-    two_layers = answers.section(material(grid)).text
-    assert "Of models of two layers" not in two_layers
-    by_depth = material(grid).by(DEEP)
-    said = answers.section(by_depth).text.splitlines()
-    assert said[0].endswith(two_layers.splitlines()[0].split("). ", 1)[1])
-    assert "). Of models of two layers: With zeros the dense model's CER of" in said[0]
+    assert equal_width.answer(material(grid).by(DEEP)) == ""
     write_kept(grid, "deep", damaged(8), **deep)
     write_kept(grid, "deep90", damaged(20), zeros=0.9, **deep)
     by_depth = material(grid).by(DEEP)
     text = equal_width.section(by_depth).text
     assert cells(text, "90 % in 16x16")[5].startswith("+150.0 %")  # 20 errors beside 8
     assert "3 seeds" not in text
-    said = answers.section(by_depth).text.splitlines()
-    assert "two layers" not in said[0]
-    assert "). Of models of two layers: At 90 % zeros" in said[1]  # one block is no comparison
+    assert f"becomes at 90 % {100 * 20 / CHARACTERS:.1f} %" in equal_width.answer(by_depth)
+    assert block_size.answer(by_depth) == ""  # one block is no comparison
     # The narrower dense models are still those of two layers.
     write_kept(grid, "dense128", damaged(14), hidden=128)
     write_kept(grid, "sparse95", damaged(20), zeros=0.95)
@@ -288,14 +281,9 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
         "A sparse model is shown to err at most as much as the dense one beside it in 0 of 5 pairs."
     )
     short = larger.answer(material(grid))
-    for kind, low, high in (
-        ("dense parent", "+0.0", "+233.3"),
-        ("half as wide", "-14.3", "+185.7"),
-    ):
-        assert re.search(
-            rf"{kind} \{low} % \([^)]*\) at 80 % zeros, \{high} % \([^)]*\) at 90 % zeros", short
-        )
-    assert short.endswith("as a dense one is shown to win its CER back in 0 of 2 pairs.")
+    half = r"half as wide \-14.3 % \([^)]*\) at 80 % zeros, \+185.7 % \([^)]*\) at 90 % zeros\.\nA"
+    assert re.search(half, short)
+    assert short.endswith("as the dense one beside it in 0 of 5 pairs.")
     searched = {"decoder": "beam-1", "language_model": "lm.arpa"}
     for group, errors, options in (
         ("dense", 12, {}),
@@ -303,14 +291,14 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
         ("sparse80", 2, {"zeros": 0.8}),
     ):
         write_kept(grid, group, damaged(errors), **options, **searched)
-    assert (
+    assert larger.answer(material(grid)).endswith(
         "pairs. With a language model: in 2 of 2 pairs (256 units, 80 % zeros beside 128 units, "
-        "dense; 256 units, 80 % zeros beside 256 units, dense). So pruning"
-    ) in larger.answer(material(grid))
+        "dense; 256 units, 80 % zeros beside 256 units, dense)."
+    )
     write_kept(grid, "small90", damaged(21), zeros=0.9, hidden=128, baseline_key="dense128")
     assert re.search(
-        r" What 90 % zeros cost beside 128 units, dense: \+50.0 % \([^)]*\) at its own width, "
-        r"\+185.7 % \([^)]*\) 2 times as wide.$",
+        r"\nWhat 90 % zeros cost beside 128 units, dense: \+50.0 % \([^)]*\) at its own width, "
+        r"\+185.7 % \([^)]*\) 2 times as wide.\nA sparse model",
         larger.answer(material(grid)),
     )
     shutil.rmtree(grid / "small90-1")
@@ -458,7 +446,9 @@ def test_the_question_of_the_method_is_answered_by_its_table(tmp_path):
         write_kept(tmp_path, block, damaged(errors), zeros=0.9, block=block)
     # Other sizes of blocks are no methods: p of 0.01 is adjusted for the dense model beside it.
     told = method.answer(material(tmp_path))
-    assert "on real (two layers) speech lower: gradual, regrown, score l2 -35.0 % (" in told
+    lower = "Real speech, two layers, CER at 90 % in 16x16 to that of gradual pruning: lower: "
+    assert told.startswith(f"{lower}gradual, regrown, score l2 -35.0 % (")
+    assert told.endswith("); at least 1 seed each.")
     # Nothing is said of a method beside gradual pruning where that is not there.
     write_kept(tmp_path / "cheap", "d", damaged(4), **CHEAP)
     threshold = {"method": "block_pruning", "zeros": 0.9, **CHEAP}
@@ -885,32 +875,41 @@ def test_every_question_has_its_answer(grid):
     free = {"method": "block_pruning", "block": "1x1"}
     write_kept(grid, "better", damaged(0), zeros=0.9, **(CHEAP | free))
     write_kept(grid, "d", damaged(0), **CHEAP)
-    lines = answers.section(material(grid)).text.splitlines()
-    assert [line.split(". [")[0] for line in lines] == list("123456")
-    for line, part in zip(
-        lines,
+    texts = [make(material(grid)).text for make in answers.SECTIONS.values()]
+    for text, part in zip(
+        texts,
         (
             "With zeros the dense model's CER of",
-            "(#2-the-size-of-blocks-at-equal-sparsity). At 90 % zeros the larger",
-            "on synthetic speech not told apart: gradual, score mean +10.0 % (",
+            "- At 90 % zeros the larger",
+            "- Synthetic speech, CER at 90 % in 16x16 to that of gradual pruning: not told apart: "
+            "gradual, score mean +10.0 % (",
             "as many weights +2.6 % (",
             "No group by speaking rate is told apart from the rest.",
             "1/10.0 of the dense file in fp16, 1/10.0 in int8, and in fp16 1/20.0 of dense fp32",
         ),
         strict=True,
     ):
-        assert part in line
+        assert part in text
     write_kept(grid, "single", damaged(20), zeros=0.9, block="1x1", **CHEAP)
     told = r"In 1x1 the CER of blocks by a threshold \(BP\), score l2 is -100.0 % \("
     assert re.search(told, method.section(material(grid)).text)
     # Other blocks are no question of the method.
-    assert "1x1" not in answers.section(material(grid)).text.splitlines()[2]
-    assert re.search(r"higher: gradual, score max \+300.0 % \([^)]*\) \(at least 1 seed", lines[2])
+    told = method.answer(material(grid))
+    assert "1x1" not in told
+    assert re.search(r"; higher: gradual, score max \+300.0 % \([^)]*\); at least 1 seed", told)
+    for count, score in enumerate(("l1", "l3", "l4"), 37):
+        write_kept(grid, score, damaged(count), zeros=0.9, pruning={"score": score}, **CHEAP)
+    higher = (
+        r"; higher: gradual, score l1 \+270.0 % \([^)]*\) to gradual, score max \+300.0 % "
+        r"\([^)]*\) \(4 methods\); at least"
+    )
+    assert re.search(higher, method.answer(material(grid)))
 
 
 def test_questions_without_answers_say_so(tmp_path):
     write_kept(tmp_path, "dense", damaged(4))
-    assert answers.section(material(tmp_path)).text.count("Not answered yet.") == 6
+    texts = [make(material(tmp_path)).text for make in answers.SECTIONS.values()]
+    assert texts == 6 * ["Not answered yet.\n"]
 
 
 def test_targets_have_their_verdicts(grid):
