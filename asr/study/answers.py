@@ -1,4 +1,4 @@
-"""The six questions' answers in figures, each worked out where the question is."""
+"""The figures below each of the six answers, worked out where the question is."""
 
 from collections.abc import Callable
 from typing import Final
@@ -29,7 +29,7 @@ def _together(*answers: Callable[[Material], str]) -> Callable[[Material], Secti
 
 
 SECTIONS: Final[dict[str, Callable[[Material], Section]]] = {
-    "answer-equal-width": _together(equal_width.answer, longer.answer, language_model.answer),
+    "answer-equal-width": _together(equal_width.answer, language_model.answer, longer.answer),
     "answer-block-size": _together(block_size.answer),
     "answer-method": _together(method.answer),
     "answer-larger": _together(larger.answer),

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, holm
-from asr.study.plan import is_standard
+from asr.study.plan import BLOCK, is_standard
 from asr.study.section import (
     Compared,
     Material,
@@ -37,7 +37,9 @@ def section(material: Material) -> Section:
         )
     columns = {"zeros": lambda one: f"{100 * one.sparsity:.1f} %"}
     return Section(
-        f"{_sentence(rows)} {_each_step([one.setting for one in rows[1:]])}\n\n"
+        f"{_sentence(rows)} {_each_step([one.setting for one in rows[1:]])}"
+        f" {_beside_usual(rows)}".rstrip()
+        + "\n\n"
         + comparison_table(rows, _name, what="block", more=columns, margin=MARGIN)
         + "\n"
         + picture(_PICTURE, "CER at 90 % by block size"),
@@ -46,9 +48,11 @@ def section(material: Material) -> Section:
 
 
 def answer(material: Material) -> str:
-    """What the smallest and the largest block cost."""
+    """What the smallest and the largest block cost, and each beside the usual one."""
     rows = _rows(material)
-    return _sentence(rows) if rows else ""
+    if not rows:
+        return ""
+    return "\n".join(filter(None, (_sentence(rows), _beside_usual(rows))))
 
 
 def _rows(material: Material) -> list[Compared]:
@@ -116,6 +120,25 @@ def _each_step(sparse: Sequence[Setting]) -> str:
     return (
         f"Each block beside the next smaller one: {', '.join(said)}; p by Holm over these, at "
         f"least {seeds_of(*sparse)} each.{''.join(map(_of_chance, sparse))}"
+    )
+
+
+def _beside_usual(rows: Sequence[Compared]) -> str:
+    """Each block beside the one that sparsities, widths and methods are compared in."""
+    sparse = [one.setting for one in rows[1:]]
+    usual = next((one for one in sparse if one.block == BLOCK), None)
+    if usual is None:
+        return ""
+    found = beside(usual, [one for one in sparse if one is not usual])[1:]
+    said = [
+        f"{_name(one.setting)} {signed(one.comparison.relative)}"
+        f"{'' if one.p < ALPHA else ' (not told apart)'}"
+        for one in found
+        if one.comparison is not None
+    ]
+    return (
+        f"Beside {BLOCK}, {seeds_of(usual)}: {', '.join(said)}; p by Holm over these, at least "
+        f"{seeds_of(*sparse)} each."
     )
 
 

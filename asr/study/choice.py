@@ -17,6 +17,7 @@ from asr.study.section import (
     Section,
     compare_settings,
     folded,
+    megabytes,
     nothing_yet,
     percent,
     picture,
@@ -269,7 +270,7 @@ def _row(one: _Timed, reference: _Timed, rounds: Rounds) -> list[str]:
     return [
         one.name,
         f"{one.setting.nonzero:,}",
-        f"{one.setting.runs[0].weights.file_exported['fp16'] / 1e6:.2f} MB",
+        megabytes(one.setting.runs[0].weights.file_exported["fp16"]),
         percent(one.setting.cer_interval),
         f"{one.seconds:.5f}",
         faster(rounds, reference.run, one.run),

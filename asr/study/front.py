@@ -9,6 +9,7 @@ from asr.study.section import (
     beside,
     compare_settings,
     comparison_figure,
+    megabytes,
     nothing_yet,
     picture,
     rate_cells,
@@ -16,6 +17,7 @@ from asr.study.section import (
     signed,
     table,
     units_and_zeros,
+    with_seeds,
 )
 from asr.study.setting import Setting
 
@@ -76,12 +78,10 @@ def _beside(dense: Setting, one: Setting, searched: Mapping[str, Setting]) -> st
 
 def _row(one: Setting, difference: str) -> list[str]:
     cer, _, wer = rate_cells(one)
-    file = one.runs[0].weights.file_exported["fp16"]
-    size = f"{file / 1e6:.2f} MB"
     return [
-        f"{units_and_zeros(one)}, {seeds_of(one)}",
+        with_seeds(one),
         f"{one.nonzero:,}",
-        size,
+        megabytes(one.runs[0].weights.file_exported["fp16"]),
         cer,
         wer,
         difference,

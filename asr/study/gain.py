@@ -15,6 +15,7 @@ from asr.study.section import (
     Section,
     between,
     folded,
+    megabytes,
     nothing_yet,
     picture,
     table,
@@ -80,8 +81,8 @@ def _size(one: Setting) -> list[str]:
     return [
         units_and_zeros(one),
         f"{100 * weights.recurrent_share:.2f} % of dense",
-        *(f"{weights.file_dense[kind] / 1e6:.2f} MB" for kind in _KINDS),
-        *(f"{weights.file_exported[kind] / 1e6:.2f} MB" for kind in _KINDS),
+        *(megabytes(weights.file_dense[kind]) for kind in _KINDS),
+        *(megabytes(weights.file_exported[kind]) for kind in _KINDS),
         f"1/{weights.times_smaller:.1f}",
     ]
 

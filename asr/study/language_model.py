@@ -1,7 +1,5 @@
 """What sparsity costs beside a language model, where words count."""
 
-from collections.abc import Sequence
-
 from asr.errors import InputError
 from asr.statistics.comparison import Unit
 from asr.study.plan import Grid
@@ -17,8 +15,9 @@ from asr.study.section import (
     signed,
     table,
     units_and_zeros,
+    with_seeds,
 )
-from asr.study.setting import Setting
+from asr.study.setting import Setting, refuse_several_decoders
 
 _UNITS: tuple[Unit, ...] = ("words", "characters")
 
@@ -34,7 +33,7 @@ def section(material: Material) -> Section:
     greedy = {one.group_key: one for one in material.settings}
     head = ["model", "WER %", "greedy WER %", "WER to the first, relative", "p"]
     head += ["CER %", "greedy CER %", "CER to the first, relative"]
-    text = f"{_with_and_without(material)}\n\n{_sentences(found)}\n" + table(
+    text = f"{_with_and_without(material)} {_left_out(material)}\n\n{_sentences(found)}\n" + table(
         head, [_row(one, found.reference, greedy) for one in rows]
     )
     searched = {one.group_key for one in material.searched}
@@ -57,6 +56,27 @@ def answer(material: Material) -> str:
         return ""
     gap = compare_settings(found.reference, one, "words").relative
     return f"With a language model {units_and_zeros(one)}, costs {signed(gap)} of the WER."
+
+
+def _left_out(material: Material) -> str:
+    """Words that the dense and the usual sparse model leave out, greedily and with a model."""
+    said = []
+    for name, found in (
+        ("greedily", material.grid),
+        ("with a language model", material.searched_grid),
+    ):
+        one = found.ninety() if found else None
+        if found and one:
+            shares = [f"{100 * _deleted(each):.1f}" for each in (found.reference, one)]
+            said.append(f"{name} {shares[0]} and {shares[1]} %")
+    return f"Of the words said, the two leave out: {'; '.join(said)}." if len(said) == 2 else ""
+
+
+def _deleted(one: Setting) -> float:
+    """Deletions by reference words, of all seeds."""
+    results = one.system.results
+    words = sum(each.hits + each.substitutions + each.deletions for each in results)
+    return sum(each.deletions for each in results) / words
 
 
 def _with_and_without(material: Material) -> str:
@@ -121,28 +141,10 @@ def _row(one: Compared, reference: Setting, greedy: dict[str, Setting]) -> list[
         relative, p = signed(found.relative), p_value(one.p)
         characters = signed(compare_settings(reference, own).relative)
     return [
-        f"{units_and_zeros(own)}, {seeds_of(own)}",
+        with_seeds(own),
         *(percent(each.wer_interval) for each in (own, alone)),
         relative,
         p,
         *(percent(each.cer_interval) for each in (own, alone)),
         characters,
     ]
-
-
-def refuse_several_decoders(models: Sequence[Setting]) -> None:
-    """Another weight, bonus or language model would be compared with, not sparsity alone."""
-    used = {
-        one.system.results[0].decoding: (
-            one.system.decoder,
-            str(one.system.results[0].language_model),
-        )
-        for one in models
-    }
-    if len(used) > 1:
-        raise InputError(
-            "the kept results with a language model",
-            expected="one decoder and one language model for all models",
-            got="; ".join(" with ".join(one) for one in sorted(used.values())),
-            remedy="Score all models by one command line, and keep only those results.",
-        )

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import Comparison, holm
 from asr.study import figures
-from asr.study.plan import BLOCK, SPARSITY, Grid
+from asr.study.plan import ALIKE, BLOCK, SPARSITY, Grid
 from asr.study.section import (
     Material,
     Section,
@@ -20,6 +21,7 @@ from asr.study.section import (
     table,
     units_and_zeros,
     verdict,
+    with_seeds,
 )
 from asr.study.setting import Setting
 
@@ -49,8 +51,8 @@ class Pair:
         return compare_settings(self.dense, self.sparse)
 
     @property
-    def weights(self) -> float:
-        """How many times the recurrent layers' weights, zeros not counted."""
+    def weight_ratio(self) -> float:
+        """How many times the dense model's recurrent weights, zeros not counted."""
         return self.sparse.recurrent_nonzero / self.dense.recurrent_nonzero
 
 
@@ -77,14 +79,16 @@ def section(material: Material) -> Section:
     across = "weights of the recurrent layers that are not zero"
     figure = figures.over_size(points, across, "CER, %, test split")
     return Section(
-        f"{_at_or_below(pairs)}\n\n{_sentences(pairs)}\n{models}\n{compared}\n"
+        f"{_at_or_below(pairs)}\n\n{_sentences(pairs)}"
+        + "".join(f"- {one}\n" for one in _pruned_less(found))
+        + f"\n{models}\n{compared}\n"
         + picture(_PICTURE, "CER over the number of weights, dense and sparse"),
         {_PICTURE: figure},
     )
 
 
 def answer(material: Material) -> str:
-    """How sparse models stand to dense ones, by what these are to them, their parents apart."""
+    """How sparse models stand to dense ones, and what zeros cost of their own width and wider."""
     pairs = _pairs(material.grid)
     if not pairs:
         return ""
@@ -99,7 +103,8 @@ def answer(material: Material) -> str:
             said.append(f"{kind} {', '.join(gaps)}")
     rates = f"CER of a sparse model, by what the dense one beside it is: {'; '.join(said)}."
     shown = " ".join([_at_or_below(pairs), *_searched(material)])
-    return "\n".join([*([rates] if said else []), *_won_back(pairs), shown])
+    pruned_less = _pruned_less(material.grid)
+    return "\n".join([*([rates] if said else []), *_won_back(pairs), *pruned_less, shown])
 
 
 def _searched(material: Material) -> Iterator[str]:
@@ -165,7 +170,7 @@ def pairs_of(one: Setting, found: Grid) -> list[Pair]:
 
 def _row(one: Setting) -> list[str]:
     sizes = [f"{one.nonzero:,}", f"{one.recurrent_nonzero:,}"]
-    return [f"{units_and_zeros(one)}, {seeds_of(one)}", *sizes, *rate_cells(one)]
+    return [with_seeds(one), *sizes, *rate_cells(one)]
 
 
 def _row_of_pair(pair: Pair, p: float) -> list[str]:
@@ -173,7 +178,7 @@ def _row_of_pair(pair: Pair, p: float) -> list[str]:
     return [
         units_and_zeros(pair.sparse),
         f"{pair.kind}, {units_and_zeros(pair.dense)}",
-        f"{pair.weights:.2f} times",
+        f"{pair.weight_ratio:.2f} times",
         signed(compared.relative),
         p_value(p),
         verdict(compared, 0.0),
@@ -195,6 +200,17 @@ def _sentences(pairs: Sequence[Pair]) -> str:
         seeds = seeds_of(*(one for pair in own for one in (pair.sparse, pair.dense)))
         said.append(f"- **{name}**: CER {listed}; at least {seeds} each.\n")
     return "".join(said)
+
+
+def _pruned_less(found: Grid | None) -> Iterator[str]:
+    """A sparse model beside a narrower one that was pruned less and has as many weights left."""
+    for wide, narrow in permutations(found.usual if found else (), 2):
+        if wide.hidden > narrow.hidden and abs(wide.nonzero / narrow.nonzero - 1) < ALIKE:
+            gap = signed(compare_settings(narrow, wide).relative)
+            yield (
+                f"{units_and_zeros(wide)}, to {units_and_zeros(narrow)}, which has as many "
+                f"weights: CER {gap}, at least {seeds_of(wide, narrow)} each."
+            )
 
 
 def _point(one: Setting) -> tuple[float, Interval, str]:

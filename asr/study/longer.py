@@ -3,14 +3,15 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, Unit, counts, holm
 from asr.statistics.contrast import Ratio, contrast
 from asr.study.equal_width import MARGIN
-from asr.study.language_model import refuse_several_decoders
 from asr.study.plan import LONGER, Grid, grid
+from asr.study.recipe import leaves
 from asr.study.section import (
     Material,
     Section,
@@ -23,8 +24,7 @@ from asr.study.section import (
     table,
     verdict,
 )
-from asr.study.setting import Setting
-from asr.study.tuning import leaves
+from asr.study.setting import Setting, refuse_several_decoders
 from asr.training.run_key import UNHASHED
 
 _EPOCHS = "training.epochs"
@@ -91,8 +91,8 @@ class _Cost:
 
     @property
     def beside(self) -> str:
-        """Whether it is another cost than the shorter training's."""
-        return f"{self.told} from {100 * self.before.estimate:+.1f} %"
+        """The shorter training's cost, and whether it is another one."""
+        return f"instead of {100 * self.before.estimate:+.1f} %, {self.told}"
 
     @property
     def rate(self) -> str:
@@ -112,6 +112,7 @@ def section(material: Material) -> Section:
     head += ["WER to dense, relative"]
     costs = _costs(pairs, searched)
     said = "".join(f"- {_said(pairs[0], long, costs)}\n" for long in pairs[1:])
+    said += "".join(f"- {one}\n" for one in _dense_beside_each_other(pairs[1:], searched[1:]))
     adjusted = (
         f"*Told apart* is by Holm over all {len(costs)} changes of a cost; intervals are not."
     )
@@ -128,12 +129,12 @@ def answer(material: Material) -> str:
 def _cost_by(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
     first, *others = _in_question(long, costs)
     said = (
-        f"By {long.epochs} epochs ({_recipe_beside(short, long)}; at least {long.seeds}) 90 % "
-        f"zeros cost {signed(first.after)}, {first.beside}"
+        f"By {long.epochs} epochs instead of {short.epochs} ({_recipe_beside(short, long)}; at "
+        f"least {long.seeds}) 90 % zeros cost {signed(first.after)} {first.beside}"
     )
     for one in others:
-        said += f"; {signed(one.after)} of the {one.rate}, {one.beside}"
-    return f"{said} by {short.epochs}."
+        said += f"; {signed(one.after)} of the {one.rate} {one.beside}"
+    return f"{said}."
 
 
 def _in_question(long: _Pair, costs: Sequence[_Cost]) -> list[_Cost]:
@@ -172,6 +173,22 @@ def _said(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
         f"({_recipe_beside(short, long)}), {' and '.join(changes)}, at least {long.seeds} of the "
         f"longer training. Zeros cost {said}."
     )
+
+
+def _dense_beside_each_other(greedy: Sequence[_Pair], searched: Sequence[_Pair]) -> Iterator[str]:
+    """What the longer recipes differ by for the dense model: read greedily, and searched."""
+    by_search = {one.keys: one.dense for one in searched}
+    for first, second in combinations(greedy, 2):
+        other = _other_changes(first, second)
+        gap = compare_settings(first.dense, second.dense).relative
+        said = (
+            f"Beside the dense model of {first.epochs} epochs the one with other {other} has "
+            f"{signed(gap)} of the CER"
+        )
+        if first.keys in by_search and second.keys in by_search:
+            words = compare_settings(by_search[first.keys], by_search[second.keys], "words")
+            said += f", {signed(words.relative)} of the WER with a language model"
+        yield f"{said}; at least {seeds_of(first.dense, second.dense)} each."
 
 
 def _both(material: Material) -> tuple[list[_Pair], list[_Pair]]:

@@ -166,6 +166,16 @@ def units_and_zeros(setting: Setting) -> str:
     return f"{setting.hidden} units, {100 * setting.sparsity:.0f} % zeros{block}"
 
 
+def with_seeds(setting: Setting) -> str:
+    """What a model is called, and how many seeds of it were trained."""
+    return f"{units_and_zeros(setting)}, {seeds_of(setting)}"
+
+
+def megabytes(size: int) -> str:
+    """Of a file: 0.70 MB."""
+    return f"{size / 1e6:.2f} MB"
+
+
 def percent(interval: Interval) -> str:
     """A rate: 33.0 (31.4 to 34.8), in percent."""
     return f"{100 * interval.estimate:.1f} {_ends(interval, '.1f', 100)}"

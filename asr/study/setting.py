@@ -1,7 +1,7 @@
 """A setting of the study: all seeds of it are one system."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -173,3 +173,21 @@ def the_one(found: Iterable[Setting], what: str, wanted: Callable[[Setting], boo
             remedy="Keep the runs of one setting; others need an experiment of their own.",
         )
     return matching[0]
+
+
+def refuse_several_decoders(models: Sequence[Setting]) -> None:
+    """Another weight, bonus or language model would be compared with, not sparsity alone."""
+    used = {
+        one.system.results[0].decoding: (
+            one.system.decoder,
+            str(one.system.results[0].language_model),
+        )
+        for one in models
+    }
+    if len(used) > 1:
+        raise InputError(
+            "the kept results with a language model",
+            expected="one decoder and one language model for all models",
+            got="; ".join(" with ".join(one) for one in sorted(used.values())),
+            remedy="Score all models by one command line, and keep only those results.",
+        )

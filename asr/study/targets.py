@@ -43,11 +43,11 @@ def section(material: Material) -> Section:
     if not grids:
         return nothing_yet("sparse model", material.real.command("sparsity=gradual_block"))
     targets = [*_at_equal_width(grids), *_wider(grids), *_sizes(grids[0])]
-    verdicts: defaultdict[str, set[str]] = defaultdict(set)  # several pairs may be asked for
+    verdicts: defaultdict[str, set[str]] = defaultdict(set)  # reached where all of its pairs are
     for one in targets:
         verdicts[one.asked].add(one.verdict)
-    reached = sum(bool(each & {"shown", "met"}) for each in verdicts.values())
-    left = sum(each & {"shown", "met", "open"} == {"open"} for each in verdicts.values())
+    reached = sum(each <= {"shown", "met"} for each in verdicts.values())
+    left = sum("open" in each and each <= {"shown", "open"} for each in verdicts.values())
     return Section(
         f"Of {len(verdicts)} targets, reached: {reached}; not reached: "
         f"{len(verdicts) - reached - left}; open: {left}.\n\n"
@@ -101,9 +101,9 @@ def _wider(grids: Sequence[Grid]) -> Iterator[_Target]:
                 asked,
                 f"{units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)}, "
                 f"{pair.dense.layers} layers: {signed(pair.comparison.relative)} with "
-                f"{pair.weights:.2f} times the weights, "
+                f"{pair.weight_ratio:.2f} times the weights, "
                 f"at least {seeds_of(pair.sparse, pair.dense)} each",
-                verdict(pair.comparison, 0.0) if pair.weights <= QUARTER else "missed",
+                verdict(pair.comparison, 0.0) if pair.weight_ratio <= QUARTER else "missed",
             )
 
 

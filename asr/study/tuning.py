@@ -1,28 +1,33 @@
 """How the dense baseline was tuned, and what the study cost."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
 from statistics import median
-from typing import Any
 
 from asr.evaluation.result import Result
 from asr.study.kept import Kept
 from asr.study.plan import REAL, SPARSITY, is_standard
+from asr.study.recipe import augmented, changes
 from asr.study.section import Material, Section, between, nothing_yet, seeds_of, table
 from asr.study.setting import Setting
 
 EXPERIMENT = "study_tuning"
-BUDGET = 24  # hours of a core for all that is kept
+BUDGET = 24  # hours of a core for the grid
+NOT_KEPT = {  # hours of a core, by the logs of their day
+    "tries of tuning that were stopped": 1.5,
+    "the first grid, of two layers and 24 epochs": 2.1,
+    "trainings of three layers stopped, done again or not kept": 1.2,
+}
 RUN_BUDGET = 60  # minutes of a core for a run of the grid
-_CLASS = "._target_"  # ends the key of what a part of a configuration is made by
-_GROUPS = ("features", "augmentation", "model", "data", "optimizer", "scheduler", "training")
+_SHOWN = (  # in columns of their own
+    *("training.epochs", "training.precision", "optimizer.lr"),
+    *("model.layers", "model.hidden", "model.dropout"),
+)
 
 
 def section(material: Material) -> Section:
-    """Every dense try by what it changes, with the CER of validation.
+    """Every dense try by its recipe, with the CER of validation.
 
-    The changes are to the first try or to the recipe that the grid took, whichever is less to
-    tell. Further seeds that the grid trained of that recipe are no tries.
+    Further seeds that the grid trained of the recipe that it took are no tries.
     """
     chosen = material.grid
     recipe = chosen.reference.group_key if chosen else None
@@ -33,17 +38,35 @@ def section(material: Material) -> Section:
         )
     tries.sort(key=lambda one: (one[1].config["training"]["epochs"], -one[2].cer))
     first = tries[0][1]
-    winner = next((run for _, run, result in tries if result.group_key == recipe), None)
     lines = []
     for _, run, result in tries:
         rate = f"{100 * result.cer:.1f}"
-        told = changes(first, run)
         if result.group_key == recipe:
             rate = f"**{rate}**, the grid's recipe"
-        elif winner and (fewer := changes(winner, run)).count("`") < told.count("`"):
-            told = f"the grid's recipe, but {fewer}"
-        lines.append([told, rate, _minutes(run)])
-    return Section(table(["changes to the first", "validation CER %", "minutes"], lines))
+        lines.append([*_recipe(run).values(), _other_changes(first, run), rate, _minutes(run)])
+    head = [*_recipe(first), "other changes to the first", "validation CER %", "minutes"]
+    return Section(table(head, lines))
+
+
+def _recipe(run: Kept) -> dict[str, str]:
+    """What most tries differ in; of an augmentation its kinds and how many masks."""
+    model, training = run.config["model"], run.config["training"]
+    return {
+        "epochs": str(training["epochs"]),
+        "layers x units": f"{model['layers']} x {model['hidden']}",
+        "augmentation": augmented(run.config["augmentation"]),
+        "dropout": str(model["dropout"]),
+        "peak rate": str(run.config["optimizer"]["lr"]),
+        "precision": training["precision"],
+    }
+
+
+def _other_changes(first: Kept, run: Kept) -> str:
+    """What a run changes that its row does not say, in the augmentation too."""
+    shown: tuple[str, ...] = _SHOWN
+    if _recipe(run)["augmentation"] != _recipe(first)["augmentation"]:
+        shown = (*shown, "augmentation")
+    return changes(first, run, shown)
 
 
 def of_sparse(material: Material) -> Section:
@@ -91,86 +114,34 @@ def _tries(material: Material, recipe: str | None = None) -> list[tuple[Setting,
     ]
 
 
-def changes(first: Kept, run: Kept) -> str:
-    """What a run's recipe changes of another's: values, classes, and parts that it has no more."""
-    said = [f"`{key}={value}`" for key, value in changed(first, run)]
-    return " ".join([*said, *(f"no `{part}`" for part in _gone(first, run))]) or "none"
-
-
-def changed(first: Kept, run: Kept) -> list[tuple[str, str]]:
-    """Dotted key and value of what a run has otherwise or anew; of a class the key of its part."""
-    before = dict(_flat(first.config))
-    return [
-        (key.removesuffix(_CLASS), value.rpartition(".")[2] if key.endswith(_CLASS) else value)
-        for key, value in _flat(run.config)
-        if before.get(key) != value
-    ]
-
-
-def _gone(first: Kept, run: Kept) -> list[str]:
-    """Largest parts that only the first has, where no other value or class stands for them."""
-    before, after = (dict(_flat(one.config)) for one in (first, run))
-    parts = {part for key in after for part in _parts(key)}
-    gone: dict[str, None] = {}
-    for key in before:
-        part = next((one for one in _parts(key) if one not in parts), "")
-        whole = part.rpartition(".")[0]
-        another = before.get(whole + _CLASS) != after.get(whole + _CLASS)
-        if part and whole not in after and not another:
-            gone[part] = None
-    return list(gone)
-
-
-def _parts(key: str) -> list[str]:
-    """Of a.b.c: a, a.b and a.b.c."""
-    names = key.split(".")
-    return [".".join(names[: end + 1]) for end in range(len(names))]
-
-
 def _minutes(run: Kept) -> str:
     return f"{run.weights.training_seconds / 60:.0f}"
 
 
-def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Dotted key and value, of the groups that a baseline is tuned in."""
-    for group in _GROUPS:
-        if group in config:
-            yield from leaves(group, config[group])
-
-
-def leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Dotted keys below a key, and their values as a command writes them."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from leaves(f"{key}.{name}", inner)
-    elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
-        for index, inner in enumerate(value):
-            yield from leaves(f"{key}.{index}", inner)
-    else:
-        yield key, "null" if value is None else str(value).replace(" ", "")
-
-
 def cost(material: Material) -> Section:
-    """Hours of one core by experiment, on the clock."""
-    seconds: defaultdict[str, float] = defaultdict(float)
-    runs: defaultdict[str, int] = defaultdict(int)
+    """Hours of one core by experiment, on the clock, and of what was not kept."""
+    minutes: defaultdict[str, list[float]] = defaultdict(list)
     for run in material.runs:
-        experiment = str(run.config["experiment_name"])
         threads = run.config.get("hardware", {}).get("threads", 1)
-        seconds[experiment] += run.weights.training_seconds * threads
-        runs[experiment] += 1
-    rows = [[name, str(runs[name]), f"{seconds[name] / 3600:.1f}"] for name in sorted(seconds)]
-    spent = sum(seconds.values()) / 3600
-    rows.append(["all", str(len(material.runs)), f"{spent:.1f}"])
+        own = minutes[str(run.config["experiment_name"])]
+        own.append(run.weights.training_seconds * threads / 60)
+    rows = [
+        [
+            name,
+            *(str(len(own)), f"{sum(own) / 60:.1f}", f"{median(own):.0f}", f"{max(own):.0f}"),
+            str(sum(one > RUN_BUDGET for one in own)),
+        ]
+        for name, own in sorted(minutes.items())
+    ]
+    kept = sum(map(sum, minutes.values())) / 60
+    rows.append(["all that is kept", str(len(material.runs)), f"{kept:.1f}", "", "", ""])
+    rows += [[what, "", f"{hours:.1f}", "", "", ""] for what, hours in NOT_KEPT.items()]
+    spent = kept + sum(NOT_KEPT.values())
+    rows.append(["together", "", f"{spent:.1f}", "", "", ""])
     over = f"{spent - BUDGET:.1f} more" if spent > BUDGET else f"{BUDGET - spent:.1f} fewer"
-    text = f"The kept runs took {spent:.1f} hours of a core, {over} than the {BUDGET} planned.\n\n"
-    text += table(["experiment", "runs kept", "hours of a core"], rows)
-    if found := material.grid:
-        own = [run for one in (found.reference, *found.equal_width) for run in one.runs]
-        minutes = [run.weights.training_seconds / 60 for run in own]
-        text += (
-            f"\nA run of {found.reference.hidden} units took {median(minutes):.0f} minutes in the "
-            f"median; {sum(one > RUN_BUDGET for one in minutes)} of {len(minutes)} took more than "
-            f"the {RUN_BUDGET} planned.\n"
-        )
-    return Section(text)
+    text = (
+        f"Trainings took at least {spent:.1f} hours of a core, {over} than the {BUDGET} planned "
+        "for the grid.\n\n"
+    )
+    head = ["experiment", "runs kept", "hours of a core", "minutes of a run, median", "longest"]
+    return Section(text + table([*head, f"runs over {RUN_BUDGET} minutes"], rows))

@@ -137,7 +137,7 @@ def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
     assert "over all 2 changes" in said
     short_answer = longer.answer(by_depth)
     assert "90 % zeros cost +25.0 % (" in short_answer
-    assert short_answer.endswith("), told apart from +233.3 % by 4.")
+    assert short_answer.endswith(") instead of +233.3 %, told apart.")
     assert f"- {short_answer}\n" in answers.SECTIONS["answer-equal-width"](by_depth).text
     assert longer.answer(material(tmp_path)) == ""  # the models of two layers are others
     assert "with a language model" not in said
@@ -154,8 +154,8 @@ def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
     unchanged = r"of the WER with a language model, \+0.0 \([^)]*\) points \(not told apart\)"
     assert re.search(unchanged, said)
     assert "over all 4 changes" in said
-    assert "%; +100.0 % (" in longer.answer(by_depth)
-    beside = "of the WER with a language model, not told apart from +100.0 % by 4."
+    assert "told apart; +100.0 % (" in longer.answer(by_depth)
+    beside = "of the WER with a language model instead of +100.0 %, not told apart."
     assert longer.answer(by_depth).endswith(beside)
 
 
@@ -169,6 +169,20 @@ def test_each_longer_training_is_told_by_what_it_changes_besides(tmp_path):
     text = longer.section(material(tmp_path).by(DEEP)).text
     assert "Trained for 8 epochs instead of 4 (all else alike), the dense model has" in text
     assert "instead of 4 (and other `model.dropout`), the dense model has" in text
+    between = (
+        r"- Beside the dense model of 8 epochs the one with other `model.dropout` has -25.0 % "
+        r"\([^)]*\) of the CER"
+    )
+    assert re.search(f"{between}; at least 1 seed each\\.\n", text)
+    search = {"decoder": "beam-64", "language_model": "lm.arpa"}
+    for group, errors, which in (("alike", 4, alike), ("other", 6, other)):
+        write_kept(tmp_path, group, damaged(errors), **search, **which)
+        write_kept(tmp_path, f"{group}90", damaged(9), zeros=0.9, **search, **which)
+    write_kept(tmp_path, "short", damaged(9), **search, **short)
+    write_kept(tmp_path, "short90", damaged(9), zeros=0.9, **search, **short)
+    by_search = longer.section(material(tmp_path).by(DEEP)).text
+    words = r", \+50.0 % \([^)]*\) of the WER with a language model; at least 1 seed each"
+    assert re.search(between + words, by_search)
     assert [line.split(" | ")[0] for line in text.splitlines()[-3:]] == [
         "| 4, 1 seed", "| 8, 1 seed", "| 8, 1 seed, other `model.dropout`",
     ]  # fmt: skip
@@ -258,6 +272,14 @@ def test_block_sizes_go_from_small_to_large(grid):
         "At 90 % zeros the CER rises with the block (1 of 2 steps are told apart): "
     )
     assert re.search(r"4x4 \+5.3 % \([^)]*\) \(not told apart\), 16x16 \+100.0 % \([^)]*\);", text)
+    write_kept(grid, "sparse90large", damaged(38), zeros=0.9, block="32x32")
+    # 19, 20 and 38 errors beside 40.
+    beside = (
+        r"Beside 16x16, 1 seed: single weights -52.5 % \([^)]*\), 4x4 -50.0 % \([^)]*\), "
+        r"32x32 -5.0 % \([^)]*\) \(not told apart\); p by"
+    )
+    assert re.search(beside, block_size.section(material(grid)).text)
+    assert re.search(f"\n{beside}", block_size.answer(material(grid)))
 
 
 def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
@@ -305,6 +327,12 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
     write_kept(grid, "dense127", damaged(40), hidden=127)
     write_kept(grid, "sparse80many", damaged(2), zeros=0.8, hidden=254, baseline_key="dense254")
     write_kept(grid, "dense254", damaged(40), hidden=254)
+    less = "256 units, 90 % zeros, to 128 units, 80 % zeros, which has as many weights: CER +"
+    assert less not in larger.answer(material(grid))
+    write_kept(grid, "less", damaged(32), zeros=0.8, hidden=128, baseline_key="dense128")
+    for told in (larger.answer, lambda of: larger.section(of).text):
+        assert f"{less}25.0 % (" in told(material(grid))  # 40 errors beside 32
+    shutil.rmtree(grid / "less-1")
     better = "254 units, 80 % zeros beside 127 units, dense"
     assert better in larger.section(material(grid)).text.splitlines()[0]
     for added in ("dense127-1", "sparse80many-1", "dense254-1"):
@@ -336,6 +364,12 @@ def test_language_model_has_words_first_beside_those_without(grid):
     said = text.splitlines()[0]
     assert said.startswith("With a language model 256 units, 90 % zeros, costs +25.0 % (")
     assert re.search(r"; without, \+233.3 % \([^)]*\) of the WER and \+233.3 % \(", said)
+    assert said.endswith("leave out: greedily 0.0 and 0.0 %; with a language model 0.0 and 0.0 %.")
+    shorter = [one.split(" ", 1)[1] if i < 12 else one for i, one in enumerate(REFERENCES)]
+    write_kept(grid, "sparse90", shorter, zeros=0.9, **searched)
+    said = language_model.section(material(grid)).text.splitlines()[0]
+    assert said.endswith("; with a language model 0.0 and 10.0 %.")  # 12 of 120 words
+    write_kept(grid, "sparse90", damaged(10), zeros=0.9, **searched)
     left = "26 units, dense; 256 units, 80 % zeros; 256 units, 90 % zeros in 4x4"
     assert f"\nNot scored with it: {left}.\n" in text
     write_kept(grid, "dense26", damaged(20), hidden=26, **searched)
@@ -686,9 +720,12 @@ def test_front_and_cost(grid):
     assert ", WER with a language model +50.0 % (" in said
     assert cells(front.section(material(grid)).text, "256 units, dense")[2] == "2.00 MB"
     cost = tuning.cost(material(grid)).text
-    assert cells(cost, "study")[1:] == ["7", "7.0"]
-    assert cost.startswith("The kept runs took 7.0 hours of a core, 17.0 fewer than the 24 planned")
-    assert "took 60 minutes in the median; 0 of 6 took more than the 60 planned." in cost
+    assert cells(cost, "study")[1:] == ["7", "7.0", "60", "60", "0"]
+    spent = 7 + sum(tuning.NOT_KEPT.values())
+    assert cost.startswith(
+        f"Trainings took at least {spent:.1f} hours of a core, {24 - spent:.1f} fewer than the 24 "
+    )
+    assert cells(cost, "together")[2] == f"{spent:.1f}"
 
 
 def test_tuning_is_read_from_the_validation_split(tmp_path):
@@ -696,26 +733,22 @@ def test_tuning_is_read_from_the_validation_split(tmp_path):
     write_kept(tmp_path, "u", damaged(20), split="validation", hidden=9, experiment="study_tuning")
     write_kept(tmp_path, "u", damaged(10), split="validation", hidden=9, seed=2)  # of the grid
     text = tuning.section(material(tmp_path)).text
-    assert text.splitlines()[0] == "| changes to the first | validation CER % | minutes |"
-    assert cells(text, "none") == ["none", f"{100 * 26 / CHARACTERS:.1f}", "60"]
-    changed = "`model.hidden=9`"
-    assert cells(text, changed) == [changed, f"{100 * 20 / CHARACTERS:.1f}", "60"]
+    shown = ["none", "0.1", "0.001", "32-true", "none"]
+    rates = [f"{100 * errors / CHARACTERS:.1f}" for errors in (26, 20)]
+    assert cells(text, "4 | 2 x 256") == ["4", "2 x 256", *shown, rates[0], "60"]
+    assert cells(text, "4 | 2 x 9") == ["4", "2 x 9", *shown, rates[1], "60"]
 
 
-def test_tries_after_the_one_that_won_are_told_by_what_they_change_in_it(tmp_path):
+def test_the_try_that_won_is_marked(tmp_path):
     tried = {"split": "validation", "experiment": "study_tuning"}
     write_kept(tmp_path, "t", damaged(26), hidden=9, **tried)
     for split in ("validation", "test"):
         write_kept(tmp_path / split, "dense", damaged(20), split=split)
-    for name, hidden in (("near", 256), ("far", 10)):
-        out = write_kept(tmp_path, name, damaged(19), hidden=hidden, **tried)
-        config = yaml.safe_load((out / "config.yaml").read_text())
-        config["model"]["dropout"] = 0.05
-        (out / "config.yaml").write_text(yaml.safe_dump(config))
+    write_kept(tmp_path, "far", damaged(19), hidden=10, dropout=0.05, **tried)
     text = tuning.section(material(tmp_path)).text
-    assert cells(text, "`model.hidden=256`")[1].startswith(f"**{100 * 20 / CHARACTERS:.1f}**, the")
-    assert cells(text, "the grid's recipe, but `model.dropout=0.05`")
-    assert cells(text, "`model.dropout=0.05` `model.hidden=10`")  # as many: to the first
+    assert cells(text, "4 | 2 x 256")[-2] == f"**{100 * 20 / CHARACTERS:.1f}**, the grid's recipe"
+    assert cells(text, "4 | 2 x 10")[3] == "0.05"
+    assert text.count("**") == 2
 
 
 def test_a_try_says_what_it_trains_by_and_what_it_has_no_more(tmp_path):
@@ -726,20 +759,28 @@ def test_a_try_says_what_it_trains_by_and_what_it_has_no_more(tmp_path):
         (out / "config.yaml").write_text(yaml.safe_dump(config))
 
     masks = {"_target_": "asr.features.spec_augment.SpecAugment", "time_masks": 2}
+    masks |= {"frequency_masks": 2, "time_share": 0.2}
+    plain = {"speed": None, "waveform": []}
     one_cycle = {"_target_": "asr.training.schedule.OneCycle", "warmup": 0.1}
-    first = {"scheduler": one_cycle, "augmentation": {"spectrum": [masks, masks]}}
+    first = {"scheduler": one_cycle, "augmentation": {**plain, "spectrum": [masks, masks]}}
     write("t", 30, **first)
     linear = {"_target_": "asr.training.schedule.WarmUp", "warmup": 0.1}
     write("schedule", 29, **(first | {"scheduler": linear}))
-    write("one", 28, **(first | {"augmentation": {"spectrum": [masks]}}))
-    write("none", 27, **(first | {"augmentation": {"spectrum": []}}))
+    less = [masks, masks | {"time_share": 0.1}]  # as many masks: no other name
+    write("less", 28, **(first | {"augmentation": {**plain, "spectrum": less}}))
+    write("one", 27, **(first | {"augmentation": {**plain, "spectrum": [masks]}}))
+    write("none", 26, **(first | {"augmentation": {**plain, "spectrum": []}}))
+    write("data", 25, **first, data={})
     text = tuning.section(material(tmp_path)).text
-    told = [line.split(" | ")[0].strip("| ") for line in text.splitlines()[2:]]
-    assert told == [
-        "none",
-        "`scheduler=WarmUp`",
-        "no `augmentation.spectrum.1`",
-        "`augmentation.spectrum=[]`",
+    both = "2 time and 2 frequency masks, 2 time and 2 frequency masks"
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines()[2:]]
+    assert [(one[2], one[6]) for one in rows] == [
+        (both, "none"),
+        (both, "`scheduler=WarmUp`"),
+        (both, "`augmentation.spectrum.1.time_share=0.1`"),
+        ("2 time and 2 frequency masks", "none"),
+        ("none", "none"),
+        (both, "no `data`"),
     ]
 
 
@@ -939,7 +980,15 @@ def test_a_target_with_several_pairs_is_one_target(grid):
         write_kept(grid, f"wider{hidden}", damaged(20), hidden=hidden, zeros=0.9)
     text = targets.section(material(grid)).text
     assert text.count("| 1.5 times as wide") == 2
-    assert text.startswith("Of 6 targets, ")
+    assert text.startswith("Of 6 targets, reached: 2; not reached: 1; open: 3.")
+    # Reached once all of its pairs are.
+    write_kept(grid, "dense64", damaged(39), hidden=64)
+    text = targets.section(material(grid)).text
+    wider = [line for line in text.splitlines() if line.startswith("| 1.5 times as wide")]
+    assert [line.split(" | ")[-1] for line in wider] == ["shown |", "open |"]
+    assert text.startswith("Of 6 targets, reached: 2; not reached: 1; open: 3.")
+    write_kept(grid, "dense128", damaged(39), hidden=128)
+    assert targets.section(material(grid)).text.startswith("Of 6 targets, reached: 3;")
 
 
 def test_the_corpus_is_counted_from_the_references(grid):
@@ -977,8 +1026,12 @@ def test_the_best_model_is_chosen_by_validation(tmp_path):
     assert f"of 461,800 parameters, has {100 * 8 / CHARACTERS:.1f} (" in text
     assert f"split, and {100 * 4 / CHARACTERS:.1f} (" in text.splitlines()[0]
     assert cells(text, "2 layers of 384")[2:4] == ["none", "32-true"]
-    assert cells(text, "2 layers of 384")[9].startswith(f"{100 * 4 / CHARACTERS:.1f} (")
-    assert cells(text, "2 layers of 300")[9:11] == ["", ""]
+    first, other = cells(text, "2 layers of 384"), cells(text, "2 layers of 300")
+    assert [one[6] for one in (first, other)] == [f"{100 * n / CHARACTERS:.1f}" for n in (6, 9)]
+    assert first[10] == first[13] == ""
+    assert other[10].startswith("-37.5 % (")  # 5 errors beside 8
+    assert first[11].startswith(f"{100 * 4 / CHARACTERS:.1f} (")
+    assert other[11:14] == ["", "", ""]
     # The grid's dense model stands among them, by its validation.
     assert re.findall(r"2 layers of (\d+), dense, 1 seed", text) == ["384", "256", "300"]
     # So do those of longer trainings, once each, whatever their runs were trained for besides.
