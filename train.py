@@ -1,6 +1,7 @@
 """Train an acoustic model: `python train.py`, the same again to continue, `-m` to sweep."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -156,7 +157,12 @@ def fit(
         "Free memory and give the same command again, which continues; or lower "
         "data.batch_seconds, which makes another run.",
     ):
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as end:  # Lightning's, of a second signal
+            if isinstance(end.__context__, KeyboardInterrupt):
+                raise end.__context__ from None
+            raise
 
 
 def weights_of(run: str | Path) -> dict[str, torch.Tensor]:
@@ -187,6 +193,9 @@ def main(cfg: DictConfig) -> None:
         say(interruption.farewell)
         # Lightning kills the first process as soon as another one ends with an error.
         sys.exit(interruption.exit_code if rank_zero_only.rank == 0 else 0)
+    except KeyboardInterrupt:
+        say("stopped at once; the same command continues from the last checkpoint")
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

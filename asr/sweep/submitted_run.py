@@ -84,8 +84,6 @@ class SubmittedRun:
                 sys.path.insert(0, str(self.directory))
                 importlib.import_module("train").main()
             except SystemExit as end:
-                if isinstance(end.__context__, KeyboardInterrupt):  # Lightning's way out
-                    return 128 + signal.SIGINT, ""
                 if isinstance(end.code, int | None):
                     return end.code or 0, f"exit code {end.code}"
                 print(end.code, file=sys.stderr, flush=True)

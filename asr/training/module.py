@@ -72,6 +72,14 @@ class SpeechModule(lightning.LightningModule):
         self._since_step: list[Tensor] = []  # indices of the batches since the last step
         self._words = self._characters = ErrorCounts()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy has, such as that of which Lightning makes an average of the weights.
+
+        A search holds pointers into C, which cannot be copied, and lists of utterances are long.
+        """
+        left_out = ("decoder", "train_utterances", "validation_utterances")
+        return {name: value for name, value in self.__dict__.items() if name not in left_out}
+
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Log-probabilities (S, B, V) and output frames (B,)."""
         log_probs, frames = self.model(batch.features, batch.frames)
@@ -168,8 +176,9 @@ class SpeechModule(lightning.LightningModule):
         self._validation_loss = torch.zeros(2, device=self.device)  # sum, and utterances
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        """Counts the errors of greedy decoding; the loss is over the lines CTC can align."""
-        log_probs, frames = self(batch)
+        """Counts the decoder's errors; the loss is over the lines CTC can align."""
+        with torch.autocast(self.device.type, enabled=False):  # as evaluate.py and exports compute
+            log_probs, frames = self(batch)
         losses = ctc_losses(log_probs, frames, batch.labels, batch.label_counts)
         usable = alignable(frames, batch.labels, batch.label_counts)
         self._validation_loss += torch.stack([losses[usable].sum(), usable.sum()])

@@ -14,6 +14,7 @@ from torch import Tensor
 from asr.checkpoint import load_trained, read_checkpoint
 from asr.data.batch import Batch
 from asr.data.datamodule import SpeechData
+from asr.decoding.beam import BeamDecoder
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import InputError
 from asr.evaluation.error_rate import character_counts, pool, word_counts
@@ -22,7 +23,7 @@ from asr.features.augmentation import Augmentation
 from asr.features.speed import SpeedPerturbation
 from asr.text import CharacterVocabulary
 from asr.training.module import SpeechModule
-from tests.training.in_process import speech_data, speech_module, trainer
+from tests.training.in_process import preset, speech_data, speech_module, trainer
 
 SPEEDS = Augmentation(SpeedPerturbation([0.7, 1.0, 1.4]), (), ())
 
@@ -196,10 +197,14 @@ def test_a_gradient_names_all_batches_that_went_into_it(tones: Path, tmp_path: P
     assert all(name in str(caught.value) for name in first)
 
 
-def test_validation_rates_are_the_evaluations_pooled_counts(tones: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_validation_rates_are_the_evaluations_pooled_counts(
+    tones: Path, tmp_path: Path, precision: str
+) -> None:
     data = speech_data(tones, max_batch=4)
     module = speech_module(data, epochs=2)
     rates: list[tuple[float, float]] = []
+    kinds: set[torch.dtype] = set()
 
     class Watch(Callback):
         def on_train_epoch_end(self, trainer, _) -> None:  # type: ignore[no-untyped-def]
@@ -207,7 +212,12 @@ def test_validation_rates_are_the_evaluations_pooled_counts(tones: Path, tmp_pat
             rates.append((float(metrics["wer"]), float(metrics["cer"])))
             trainer.save_checkpoint(tmp_path / f"{trainer.current_epoch}.ckpt")
 
-    fit(tmp_path, data, module, Watch(), epochs=2)
+    def note(called: torch.nn.Module, _: Any, logits: Tensor) -> None:
+        if not called.training:
+            kinds.add(logits.dtype)
+
+    module.model.output.register_forward_hook(note)
+    fit(tmp_path, data, module, Watch(), epochs=2, precision=precision)
     for epoch, (wer, cer) in enumerate(rates):
         trained = load_trained(tmp_path / f"{epoch}.ckpt")
         hypotheses = recognise(
@@ -219,6 +229,19 @@ def test_validation_rates_are_the_evaluations_pooled_counts(tones: Path, tmp_pat
         assert wer == pytest.approx(pool(word_counts(references, texts)).rate, rel=1e-6)
         assert cer == pytest.approx(pool(character_counts(references, texts)).rate, rel=1e-6)
     assert rates[0] != rates[1]
+    assert kinds == {torch.float32}  # whose difference may be too small for these few words
+
+
+def test_an_average_is_kept_where_a_search_reads_the_validation(
+    tones: Path, tmp_path: Path
+) -> None:
+    data = speech_data(tones)
+    search = BeamDecoder(**preset("decoding/beam.yaml"))
+    module = speech_module(data, epochs=1, decoder=search)
+    made = fit(tmp_path, data, module, epochs=1, ema_decay=0.9)
+    assert math.isfinite(float(made.callback_metrics["wer"]))
+    assert module.decoder.name == search.name
+    assert module.train_utterances
 
 
 def test_lines_that_cannot_be_written_count_as_errors(tones: Path, tmp_path: Path) -> None:
