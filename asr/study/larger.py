@@ -110,7 +110,7 @@ def answer(material: Material) -> str:
 def _searched(material: Material) -> Iterator[str]:
     """In how many pairs of models that were searched with a language model it is shown."""
     if pairs := _pairs(material.searched_grid):
-        yield f"With a language model: in {_shown(pairs)}."
+        yield f"By the CER with a language model: in {_shown(pairs)}."
 
 
 def _won_back(pairs: Sequence[Pair]) -> Iterator[str]:
