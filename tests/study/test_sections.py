@@ -314,8 +314,8 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
     ):
         write_kept(grid, group, damaged(errors), **options, **searched)
     assert larger.answer(material(grid)).endswith(
-        "pairs. By the CER with a language model: in 2 of 2 pairs (256 units, 80 % zeros beside 128 units, "
-        "dense; 256 units, 80 % zeros beside 256 units, dense)."
+        "pairs. By the CER with a language model: in 2 of 2 pairs (256 units, 80 % zeros beside "
+        "128 units, dense; 256 units, 80 % zeros beside 256 units, dense)."
     )
     write_kept(grid, "small90", damaged(21), zeros=0.9, hidden=128, baseline_key="dense128")
     assert re.search(
