@@ -58,8 +58,15 @@ def train(cfg: DictConfig) -> None:
     lightning.seed_everything(cfg.seed, verbose=False)
     trainer = make_trainer(recipe, hardware, folder)
     if cfg.trial is not None:
-        from asr.training.hopeless import StopHopeless  # Optuna is an extra
-
+        try:
+            from asr.training.hopeless import StopHopeless  # Optuna is an extra
+        except ImportError as error:
+            raise InputError(
+                f"trial={cfg.trial}",
+                expected="Optuna installed",
+                got=str(error),
+                remedy="Install the extra: pip install -e '.[sweep]'.",
+            ) from error
         trainer.callbacks.insert(0, StopHopeless(folder.path.parent, cfg.trial))
     with folder.owned(lambda: (trainer.global_step, trainer.current_epoch)):
         if folder.leader:

@@ -126,6 +126,13 @@ def test_no_audio_at_all(corpus: Path, refused: Train) -> None:
         ("data.max_batch=0", "data.max_batch"),
         ("data.batch_seconds=0.5", "data.batch_seconds"),
         ("model.layers=0", "model.layers"),
+        ("model.hidden=0", "model.hidden"),
+        ("model.dropout=1.5", "model.dropout"),
+        (
+            "model.convolutions=[{channels: 4, kernel: [3, 3], stride: [2, 0]}]",
+            "model.convolutions[0].stride",
+        ),
+        ("scheduler.start=-1", "scheduler.start"),
         ("normaliser.language=xx", "language"),
         ("vocabulary.characters=aab", "vocabulary"),
         ("vocabulary.characters=xyz", "0 of 24 utterances"),
@@ -135,6 +142,15 @@ def test_no_audio_at_all(corpus: Path, refused: Train) -> None:
 )
 def test_settings_that_cannot_be(refused: Train, override: str, told: str) -> None:
     assert told in refused(override)
+
+
+def test_a_trial_without_optuna(
+    tmp_path: Path, refused: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.delitem(sys.modules, "asr.training.hopeless", raising=False)
+    assert "pip install -e '.[sweep]'" in refused("trial=0")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, refused: Train) -> None:

@@ -85,7 +85,7 @@ class ResumableLoader(DataLoader[Batch]):
                 "hardware.devices and hardware.nodes",
                 expected=f"{state['world']} processes, as the run began with",
                 got=str(self.sampler.world),
-                remedy="Continue on as many, or start a run with another seed.",
+                remedy="Continue on as many.",
             )
         self.sampler.start = self._delivered = int(state["delivered"])
 

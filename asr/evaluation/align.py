@@ -30,7 +30,7 @@ def align_utterances(
     """Of each utterance, by its index, the line to write, or why its text cannot be aligned.
 
     Raises:
-        InputError: some audio cannot be read.
+        InputError: some audio cannot be read, or the model's log-probabilities are not finite.
     """
     texts = label_texts(trained.vocabulary)
     frame_seconds = samples_per_output_frame(trained) / trained.features.sample_rate

@@ -1,6 +1,5 @@
 """Every utterance of a test set to a hypothesis: the only evaluation loop."""
 
-import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from asr.errors import InputError
 from asr.evaluation.forward import log_probabilities, text_of, utterance_features
 from asr.evaluation.long_audio import samples_per_output_frame
 from asr.evaluation.result import Hypothesis
+from asr.model.masking import valid_frames
 
 _SHOWN = 20  # utterances named in a message; it counts all of them
 
@@ -108,7 +108,6 @@ def _decode(
     decoded: dict[int, Decoded] = {}
     for indices, log_probs, frames in emissions(trained, utterances, batch, batch_seconds):
         decoded.update(zip(indices, decoder.decode_batch(log_probs, frames), strict=True))
-    _refuse_not_finite([utterances[i].id for i, d in decoded.items() if not math.isfinite(d.score)])
     return decoded
 
 
@@ -118,9 +117,11 @@ def emissions(
     """Batches: indices of utterances, log-probabilities `(S, B, V)`, output frames `(B,)`.
 
     Raises:
-        InputError: some audio cannot be read: after the last batch, all of it is counted.
+        InputError: some audio cannot be read, or log-probabilities are not finite: after the last
+            batch, all of them are counted.
     """
     unreadable: list[tuple[str, str]] = []
+    diverged: list[str] = []
     for indices in _plan(trained, utterances, batch, batch_seconds):
         features = {}
         for index in indices:
@@ -129,9 +130,16 @@ def emissions(
             except InputError as error:
                 unreadable.append((utterances[index].id, error.parts[2]))
         # After the first bad file only the reading goes on, so that all of them get named.
-        if not unreadable:
-            yield list(features), *log_probabilities(trained, list(features.values()))
+        if unreadable:
+            continue
+        log_probs, frames = log_probabilities(trained, list(features.values()))
+        padding = ~valid_frames(frames, len(log_probs)).t()
+        finite = (log_probs.amax(-1).isfinite() | padding).all(0).tolist()
+        diverged += [utterances[i].id for i, one in zip(indices, finite, strict=True) if not one]
+        if not diverged:
+            yield indices, log_probs, frames
     _refuse_unreadable(unreadable)
+    _refuse_not_finite(diverged)
 
 
 def _plan(

@@ -19,7 +19,7 @@ from asr.evaluation.run import Run
 from asr.evaluation.size import measure
 from asr.files import require_writable, sha256
 
-COLLAPSED = 0.95  # a validation CER above it says nothing but that the model is broken
+COLLAPSED = 0.95  # a CER above it says nothing but that the model is broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,17 @@ class Score:
 def corpus_and_split(manifest: Path) -> tuple[str, str]:
     """What a manifest is called in results: its folder's name and its own without suffix."""
     return manifest.absolute().parent.name, manifest.stem
+
+
+def require_texts(manifest: Path, references: Sequence[str]) -> None:
+    """Raise InputError if all of a manifest's references are empty: a rate is of their length."""
+    if not any(references):
+        raise InputError(
+            str(manifest),
+            expected="texts to compare with",
+            got=f"{len(references)} utterances, all with an empty text after normalisation",
+            remedy="A rate needs a reference: use `python -m asr.transcribe` instead.",
+        )
 
 
 def score(
@@ -57,13 +68,7 @@ def score(
     digest = sha256(manifest) if manifest.is_file() else ""  # read_manifest names what is missing
     replaced = _replaced(folder / RESULT, run, digest)
     utterances = read_manifest(manifest)
-    if not any(trained.normaliser(utterance.text) for utterance in utterances):
-        raise InputError(
-            str(manifest),
-            expected="texts to compare with",
-            got=f"{len(utterances)} utterances, all with an empty text after normalisation",
-            remedy="A rate needs a reference: use `python -m asr.transcribe` instead.",
-        )
+    require_texts(manifest, [trained.normaliser(utterance.text) for utterance in utterances])
     require_writable(folder / RESULT)
     recognition = recognise(trained, utterances, decoder, batch=batch, batch_seconds=batch_seconds)
     result = _result(run, trained, manifest, digest, decoder, recognition, batch)
@@ -84,7 +89,8 @@ def _result(
     words, characters = _count(recognition.hypotheses)
     size = measure(trained.model, trained.sparsity.pruned)
     seconds = sum(hypothesis.seconds for hypothesis in recognition.hypotheses)
-    validation_cer = characters.rate if trained.validation_cer is None else trained.validation_cer
+    # Only a run's best weights have a validation CER; others are judged by that of this set.
+    judging_cer = characters.rate if trained.validation_cer is None else trained.validation_cer
     return Result(
         run_key=run.run_key,
         group_key=run.group_key,
@@ -113,7 +119,7 @@ def _result(
         normaliser=trained.normaliser.name,
         rtf=recognition.processing_seconds / seconds,
         threads=torch.get_num_threads(),
-        collapsed=size.empty_matrix or validation_cer > COLLAPSED,
+        collapsed=size.empty_matrix or judging_cer > COLLAPSED,
         versions=versions(),
         commit=commit(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),

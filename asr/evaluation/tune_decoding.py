@@ -12,7 +12,7 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -33,8 +33,9 @@ from asr.evaluation.forward import move, text_of
 from asr.evaluation.recognise import emissions
 from asr.evaluation.result import RESULT, read_result
 from asr.evaluation.run import Run, read_run
-from asr.evaluation.score import corpus_and_split
+from asr.evaluation.score import corpus_and_split, require_texts
 from asr.files import sha256
+from asr.text import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def tune(
     trained: TrainedModel,
     log_probs: Sequence[Tensor],
     references: Sequence[str],
-    settings: argparse.Namespace,
+    decoder: BeamDecoder,
+    pairs: Iterable[tuple[float, float]],
 ) -> Iterator[Trial]:
     """Decode with each pair of weight and bonus.
 
@@ -59,24 +61,41 @@ def tune(
         trained: whose vocabulary it is.
         log_probs: `(S, V)` of each utterance.
         references: normalised.
-        settings: the command's.
+        decoder: of any weight and bonus.
+        pairs: to give it instead.
     """
-    first = BeamDecoder(
+    for weight, bonus in pairs:
+        # Bound one by one: each loads the language model again, and 24 of them may be too large.
+        bound = decoder.reweighted(weight, bonus).for_vocabulary(trained.vocabulary)
+        decode = partial(bound.decode, with_words=False)
+        yield Trial(weight, bonus, *error_rates(trained, log_probs, references, decode))
+
+
+def checked_decoder(
+    settings: argparse.Namespace,
+    pairs: Sequence[tuple[float, float]],
+    vocabulary: Vocabulary,
+) -> BeamDecoder:
+    """The decoder of the command's settings, which `tune` gives each pair of weight and bonus.
+
+    Raises:
+        InputError: what any of them would raise, a missing package among it, before the model runs.
+    """
+    decoder = BeamDecoder(
         beam=settings.beam,
         prefix_threshold=settings.prefix_threshold,
         label_threshold=settings.label_threshold,
         language_model=settings.language_model,
-        language_model_weight=settings.weights[0],
-        word_bonus=settings.bonuses[0],
+        language_model_weight=pairs[0][0],
+        word_bonus=pairs[0][1],
         unknown_word_score=settings.unknown_word_score,
         lexicon=settings.lexicon,
         hot_words=(),
         hot_word_weight=0.0,
     )
-    for weight, bonus in itertools.product(settings.weights, settings.bonuses):
-        bound = first.reweighted(weight, bonus).for_vocabulary(trained.vocabulary)
-        decode = partial(bound.decode, with_words=False)
-        yield Trial(weight, bonus, *error_rates(trained, log_probs, references, decode))
+    grid = [decoder.reweighted(*pair) for pair in pairs]
+    grid[0].for_vocabulary(vocabulary)  # loads the language model
+    return decoder
 
 
 def error_rates(
@@ -123,17 +142,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     refuse_test_set(run, manifest)
     utterances = read_manifest(manifest)
     trained = load_trained(given.run)
+    references = [trained.normaliser(utterance.text) for utterance in utterances]
+    require_texts(manifest, references)
+    pairs = list(itertools.product(given.weights, given.bonuses))
+    decoder = checked_decoder(given, pairs, trained.vocabulary)
     move(trained, given.device)
     log_probs: dict[int, Tensor] = {}
     for indices, batch, frames in emissions(trained, utterances, given.batch, given.batch_seconds):
         for place, (index, length) in enumerate(zip(indices, frames.tolist(), strict=True)):
             log_probs[index] = batch[:length, place].cpu().clone()
     in_order = [log_probs[index] for index in range(len(utterances))]
-    references = [trained.normaliser(utterance.text) for utterance in utterances]
     greedy = error_rates(
         trained, in_order, references, GreedyDecoder().for_vocabulary(trained.vocabulary).decode
     )
-    trials = list(tune(trained, in_order, references, given))
+    trials = list(tune(trained, in_order, references, decoder, pairs))
     best = min(trials, key=lambda t: (t.wer, t.cer, t.language_model_weight, t.word_bonus))
     if given.json:
         rows = {"greedy_wer": greedy[0], "best": asdict(best), "trials": [*map(asdict, trials)]}

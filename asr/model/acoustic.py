@@ -57,9 +57,12 @@ class AcousticModel(nn.Module):
             cell=cell,
             nonlinearity=nonlinearity,
             layers=layers,
+            hidden=hidden,
             directions=directions,
             shared_input=shared_input,
+            dropout=dropout,
             lookahead=lookahead,
+            projection=projection,
         )
         self.bins = bins
         self.front_end = ConvolutionalFrontEnd(bins, convolutions)
@@ -158,9 +161,12 @@ def _check(
     cell: str,
     nonlinearity: str,
     layers: int,
+    hidden: int,
     directions: str,
     shared_input: bool,
+    dropout: float,
     lookahead: int,
+    projection: int,
 ) -> None:
     """What the types cannot say, and what comes from a configuration file unchecked."""
     cells, nonlinearities, ways = map(get_args, (Cell, Nonlinearity, Directions))
@@ -169,6 +175,9 @@ def _check(
         ("cell", cell, cell in cells, _choices(cells)),
         ("directions", directions, directions in ways, _choices(ways)),
         ("layers", layers, layers >= 1, "at least 1"),
+        ("hidden", hidden, hidden >= 1, "at least 1"),
+        ("dropout", dropout, 0 <= dropout < 1, "a fraction from 0 to less than 1"),
+        ("projection", projection, projection >= 0, "0 or more units"),
         ("nonlinearity", nonlinearity, nonlinearity in nonlinearities, _choices(nonlinearities)),
         ("nonlinearity", nonlinearity, plain or nonlinearity == "tanh", f"tanh for cell={cell}"),
         ("shared_input", shared_input, plain or not shared_input, f"False for cell={cell}"),

@@ -20,6 +20,7 @@ from asr.model.sequence_norm import SequenceNorm
 Lengths = TypeVar("Lengths", int, Tensor, np.ndarray)
 
 _LAYER = {"channels", "kernel", "stride"}
+_REMEDY = "Write it as {channels: 32, kernel: [3, 3], stride: [2, 2]}."
 
 
 class ConvolutionalFrontEnd(nn.Module):
@@ -37,12 +38,12 @@ class ConvolutionalFrontEnd(nn.Module):
         self.convolutions = nn.ModuleList()
         self.norms = nn.ModuleList()
         for index, layer in enumerate(convolutions):
-            if set(layer) != _LAYER:
+            if not isinstance(layer, Mapping) or set(layer) != _LAYER:
                 raise InputError(
                     f"model.convolutions[{index}]",
                     expected=f"the keys {', '.join(sorted(_LAYER))}",
-                    got=", ".join(map(str, layer)),
-                    remedy="Write it as {channels: 32, kernel: [3, 3], stride: [2, 2]}.",
+                    got=str(layer),
+                    remedy=_REMEDY,
                 )
             convolution = _convolution(channels, index, **layer)
             channels, rows = layer["channels"], _strided(rows, convolution, axis=0)
@@ -74,13 +75,19 @@ class ConvolutionalFrontEnd(nn.Module):
 def _convolution(
     inputs: int, index: int, *, channels: int, kernel: Sequence[int], stride: Sequence[int]
 ) -> nn.Conv2d:
-    if any(size % 2 == 0 for size in kernel):
-        raise InputError(
-            f"model.convolutions[{index}].kernel",
-            expected="odd sizes [frequency, time], which have a middle",
-            got=str(list(kernel)),
-            remedy="Add or take one from each even size.",
-        )
+    odd = _is_pair(kernel) and all(size % 2 for size in kernel)
+    for name, given, legal, expected in [
+        ("channels", channels, _is_size(channels), "a whole number from 1 on"),
+        ("kernel", kernel, odd, "odd sizes [frequency, time], which have a middle"),
+        ("stride", stride, _is_pair(stride), "sizes [frequency, time], each 1 or more"),
+    ]:
+        if not legal:
+            raise InputError(
+                f"model.convolutions[{index}].{name}",
+                expected=expected,
+                got=str(given),
+                remedy=_REMEDY,
+            )
     frequency, time = kernel
     half = (frequency // 2, time // 2)
     # No bias: batch norm would take it away again.
@@ -89,6 +96,14 @@ def _convolution(
     )
     nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")
     return convolution
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, Sequence) and len(value) == 2 and all(map(_is_size, value))
 
 
 def _strided(size: Lengths, layer: nn.Module, axis: int) -> Lengths:

@@ -1,7 +1,23 @@
 """A weight matrix as a grid of blocks; the last blocks of a row or column may be smaller."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 from torch.nn.functional import pad
+
+from asr.errors import InputError
+
+
+def block_shape(block: Sequence[int]) -> tuple[int, int]:
+    """[rows, columns] as a pair; raises InputError on anything else."""
+    if len(block) != 2 or not all(isinstance(n, int) and n >= 1 for n in block):
+        raise InputError(
+            "sparsity.block",
+            expected="[rows, columns], each 1 or more",
+            got=str(list(block)),
+            remedy="For example sparsity.block=[16,16].",
+        )
+    return block[0], block[1]
 
 
 def block_maxima(weight: Tensor, rows: int, columns: int) -> Tensor:

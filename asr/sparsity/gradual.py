@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 
 from asr.errors import InputError
-from asr.sparsity.blocks import block_maxima, block_means, block_root_mean_squares
+from asr.sparsity.blocks import (
+    block_maxima,
+    block_means,
+    block_root_mean_squares,
+    block_shape,
+)
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.schedule import Window, cubic_sparsity, window
 from asr.sparsity.selection import Part, Selection, sparsity_by_part
-from asr.sparsity.threshold import block_shape
 
 SCORES: Mapping[str, Callable[[Tensor, int, int], Tensor]] = {
     "max": block_maxima,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from asr.sparsity.blocks import block_root_mean_squares
+from asr.errors import InputError
+from asr.sparsity.blocks import block_root_mean_squares, block_shape
 from asr.sparsity.penalty import Penalty
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.schedule import window
 from asr.sparsity.selection import Part, Selection
-from asr.sparsity.threshold import block_shape
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,17 @@ class LassoPruning:
     start: float | None
     end: float
 
+    def __post_init__(self) -> None:
+        step = self.penalty.step
+        if self.final_threshold < 0 or (step == "gradient" and self.final_threshold == 0):
+            raise InputError(
+                "sparsity.final_threshold",
+                expected=f"{'above 0' if step == 'gradient' else '0 or more'} for {step} steps",
+                got=f"{self.final_threshold:g}",
+                remedy="Set sparsity.final_threshold=0.01: sub-gradients make weights small and "
+                "never zero. Proximal steps need only 0.",
+            )
+
     def pruner(
         self,
         weights: Mapping[str, Tensor],
@@ -47,6 +58,13 @@ class LassoPruning:
         """The pruner of a run, see `ThresholdPruning.pruner`; the dense run is not needed."""
         block = block_shape(self.block)
         span = window(self.start, self.end, 1.0, total_steps=total_steps, epochs=epochs)
+        if span.start == span.end:
+            raise InputError(
+                "sparsity.start and end",
+                expected="a step between them at which the penalty is on",
+                got=f"step {span.end} of {total_steps} for both",
+                remedy="An unset start is the second epoch's; train for more epochs or set it.",
+            )
         return Pruner(
             method=self.method,
             block=block,

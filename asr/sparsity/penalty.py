@@ -37,7 +37,9 @@ class Penalty:
                 "sparsity.penalty.strength",
                 expected="0 or more",
                 got=str(self.strength),
-                remedy="Usual are 1e-5 to 1e-2.",
+                remedy="Beside AdamW usual are "
+                + ("1 to 10" if self.step == "proximal" else "1e-6 to 0.1")
+                + f" for penalty.step={self.step}.",
             )
         if self.step == "proximal" and self.kind != "group_lasso":
             raise InputError(

@@ -1,4 +1,4 @@
-"""How large the weights of a dense model are: what threshold pruning starts from."""
+"""How large the weights of a dense model are, for people: thresholds come from the weights."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from asr.errors import InputError
-from asr.sparsity.blocks import block_maxima
+from asr.sparsity.blocks import block_maxima, block_shape
 from asr.sparsity.penalty import Penalty
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.quantiles import PERCENTILE
@@ -34,11 +34,11 @@ class ThresholdPruning:
         threshold: `paper` has the start slope of equation 1, from `q`, times the fourth root of
             the block's size; `calibrated` the slope whose last update asks for the quantile
             `sparsity` of the dense run's own block maxima. Ignored with a `start_slope`.
-        sparsity: asked of `calibrated`; `paper` has 0.9 in its q.
+        sparsity: asked of `calibrated`; `paper` has 0.9 in its q, and takes no other.
         exceptions: {match: pattern of part names, sparsity} for `calibrated`.
         dense_run: folder of the finished dense run whose weights say how large weights become;
             `auto` is the one of the same settings and seed, which train.py looks for.
-        q: weight type -> 90th percentile of |w|, in place of a dense run's `quantiles.json`.
+        q: weight type -> 90th percentile of |w|, in place of that of the dense run's weights.
         start, ramp, end: where pruning starts (unset: with the second epoch), speeds up, ends.
         start_slope: theta, an update; unset to have it from `threshold`.
         ramp_slope: phi in multiples of theta; 1.5 to 2 for weights, 1.2 to 1.7 for blocks.
@@ -61,6 +61,19 @@ class ThresholdPruning:
     ramp_slope: float
     frequency: float
     penalty: Penalty | None
+
+    def __post_init__(self) -> None:
+        calibrated = self.threshold == "calibrated" and self.start_slope is None
+        if not calibrated and (self.sparsity != PERCENTILE or self.exceptions):
+            slope = "" if self.start_slope is None else f" and start_slope={self.start_slope:g}"
+            raise InputError(
+                "sparsity.sparsity and exceptions",
+                expected=f"{PERCENTILE:g} and none where thresholds are not calibrated: q and "
+                "slopes have no place for them",
+                got=f"{self.sparsity:g} and {[dict(one) for one in self.exceptions]}, with "
+                f"threshold={self.threshold}{slope}",
+                remedy="Set sparsity.threshold=calibrated, with start_slope unset.",
+            )
 
     @property
     def needs_dense_run(self) -> bool:
@@ -175,18 +188,6 @@ class _BelowThreshold:
         self, part: Part, weight: Tensor, gradient: Tensor | None, kept: Tensor, step: int
     ) -> Tensor:
         return kept & (block_maxima(weight, *self.block) >= self.target(part, step))
-
-
-def block_shape(block: Sequence[int]) -> tuple[int, int]:
-    """[rows, columns] as a pair; raises InputError on anything else."""
-    if len(block) != 2 or not all(isinstance(n, int) and n >= 1 for n in block):
-        raise InputError(
-            "sparsity.block",
-            expected="[rows, columns], each 1 or more",
-            got=str(list(block)),
-            remedy="For example sparsity.block=[16,16].",
-        )
-    return block[0], block[1]
 
 
 def _of_type(kind: str, dense: Mapping[str, Tensor] | None) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
 
 from asr import wandb_account
+from asr.errors import InputError
 from asr.training.run_folder import RunFolder
 
 # Seconds at the end of a run for what is not sent yet: without a limit, wandb would wait for a
@@ -50,7 +51,15 @@ def no_loggers(folder: RunFolder, settings: dict[str, Any]) -> list[Logger]:
 
 def tensorboard_logger(folder: RunFolder, settings: dict[str, Any]) -> list[Logger]:
     """Event files under `tensorboard/` of the run folder (extra `tensorboard`)."""
-    return [TensorBoardLogger(folder.path, name="tensorboard", version="")]
+    try:
+        return [TensorBoardLogger(folder.path, name="tensorboard", version="")]
+    except ImportError as error:
+        raise InputError(
+            "logger=tensorboard",
+            expected="the package tensorboard",
+            got="no such package",
+            remedy="Install the extra: pip install -e '.[tensorboard]'.",
+        ) from error
 
 
 def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> list[Logger]:

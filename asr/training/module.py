@@ -69,7 +69,7 @@ class SpeechModule(lightning.LightningModule):
         self.train_utterances = train_utterances
         self.validation_utterances = validation_utterances
         self.skipped = 0  # batches, in this process
-        self._since_step: list[Tensor] = []  # indices of the batches since the last step
+        self._since_step: list[Tensor] = []  # indices of the batches in the next step's gradient
         self._words = self._characters = ErrorCounts()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -89,20 +89,20 @@ class SpeechModule(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor | None:
         """The mean CTC loss over the batch's utterances, or None to leave the batch out."""
-        self._since_step.append(batch.indices)
         skipping = self.on_non_finite == "skip"
         statistics = [buffer.clone() for buffer in self.model.buffers()] if skipping else []
         log_probs, frames = self(batch)
         losses = ctc_losses(log_probs, frames, batch.labels, batch.label_counts)
         usable = alignable(frames, batch.labels, batch.label_counts) & losses.isfinite()
         if not bool(usable.all()):
-            self._non_finite("loss", batch.indices[~usable], frames[~usable])
+            self._non_finite("loss", [batch.indices[~usable]], frames[~usable])
             if not bool(losses.isfinite().all()):
                 # Batch norm has mixed the utterances: none of the batch's gradients is sound, nor
                 # are the running statistics that it has gone into.
                 for buffer, before in zip(self.model.buffers(), statistics, strict=True):
                     buffer.copy_(before)
                 return None if self.trainer.world_size == 1 else self._no_gradient()
+        self._since_step.append(batch.indices)
         loss = losses.sum() / len(losses)
         size = len(losses)
         self.log("train_loss", loss, prog_bar=True, batch_size=size, on_step=True, on_epoch=False)
@@ -140,13 +140,15 @@ class SpeechModule(lightning.LightningModule):
         # In fp16 such gradients are how the loss scaler finds its scale, and it skips the step.
         scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
         if not scaled and not bool(norm.isfinite()):
-            self._non_finite("gradient", torch.cat(self._since_step), None)
+            self._non_finite("gradient", self._since_step, None)
             # Without a gradient the optimizer leaves weight and moments as they are.
             optimizer.zero_grad(set_to_none=True)
         self._since_step.clear()
 
-    def _non_finite(self, what: str, indices: Tensor, frames: Tensor | None) -> None:
-        names = [self.train_utterances[index].id for index in indices.tolist()]
+    def _non_finite(self, what: str, batches: Sequence[Tensor], frames: Tensor | None) -> None:
+        """Stop, or count the batches, given as indices of the utterances to name."""
+        named = [index for indices in batches for index in indices.tolist()]
+        names = [self.train_utterances[index].id for index in named]
         lengths = "" if frames is None else f" ({frames.tolist()} output frames)"
         if self.on_non_finite == "stop":
             raise InputError(
@@ -156,7 +158,7 @@ class SpeechModule(lightning.LightningModule):
                 remedy="Run asr.data.check on the manifest, lower the learning rate, or set "
                 "training.on_non_finite=skip.",
             )
-        self.skipped += 1
+        self.skipped += len(batches)
         print(f"skipped: {what} is not finite in {', '.join(names)}{lengths}", flush=True)
 
     def configure_optimizers(self) -> Any:

@@ -86,7 +86,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where it runs; never part of the run key.
+    """Where it runs; of it only the number of processes, above 1, is part of the run key.
 
     Args:
         accelerator: cpu, gpu or auto.

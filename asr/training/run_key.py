@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Groups of the configuration that say where and how, not what.
+# Groups of the configuration that say where and how, not what. Of the hardware the number of
+# processes counts, since a step has the batches of all: one process is what a key without it means.
 UNHASHED = ("experiment_name", "runs", "logger", "hardware", "trial")
 DENSE = {"_target_": "asr.sparsity.dense.Dense"}
 
@@ -35,6 +36,10 @@ def run_keys(
             its group's, which stands for it in group keys: each seed may have its own parent.
     """
     kept = {name: value for name, value in config.items() if name not in UNHASHED}
+    hardware = config["hardware"]
+    processes = hardware.get("devices", 1) * hardware.get("nodes", 1)
+    if processes > 1:
+        kept["processes"] = processes
     # Test sets are scored after training and change nothing in it.
     kept["data"] = {name: value for name, value in kept["data"].items() if name != "test"}
     hashed = _replace(kept, {**manifests, **{path: key for path, (key, _) in parents.items()}})

@@ -24,6 +24,17 @@ def _refuse_share(warmup: float, *, all_of_it: bool) -> None:
         )
 
 
+def _refuse_factor(name: str, factor: float, *, zero: bool) -> None:
+    """A learning rate below 0 would climb the loss."""
+    if not (0 < factor < math.inf or (zero and factor == 0)):
+        raise InputError(
+            f"scheduler.{name}",
+            expected=f"a number {'from 0 on' if zero else 'above 0'}",
+            got=str(factor),
+            remedy="The choices in conf/scheduler are numbers to start from.",
+        )
+
+
 def _ramp(progress: float, share: float) -> float:
     """0 at the start, 1 from `share` of training on."""
     return min(progress / share, 1.0) if share > 0 else 1.0
@@ -50,6 +61,8 @@ class OneCycle:
 
     def __post_init__(self) -> None:
         _refuse_share(self.warmup, all_of_it=False)
+        _refuse_factor("start", self.start, zero=True)
+        _refuse_factor("final", self.final, zero=True)
 
     def __call__(self, progress: float, epochs: int) -> float:
         if progress < self.warmup:
@@ -67,6 +80,7 @@ class Cosine:
 
     def __post_init__(self) -> None:
         _refuse_share(self.warmup, all_of_it=False)
+        _refuse_factor("final", self.final, zero=True)
 
     def __call__(self, progress: float, epochs: int) -> float:
         if progress < self.warmup:
@@ -84,6 +98,7 @@ class Exponential:
 
     def __post_init__(self) -> None:
         _refuse_share(self.warmup, all_of_it=True)
+        _refuse_factor("divisor", self.divisor, zero=False)
 
     def __call__(self, progress: float, epochs: int) -> float:
         return float(_ramp(progress, self.warmup) * self.divisor ** (-progress * epochs))

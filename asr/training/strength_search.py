@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr.arguments import count, fraction
 from asr.checkpoint import load_trained
 from asr.errors import InputError, report_input_errors
 from asr.evaluation.size import measure
@@ -48,8 +49,14 @@ def search(
         All tries; the last is the one that landed.
 
     Raises:
-        InputError: none landed.
+        InputError: none landed, or nothing could.
     """
+    for name, value, legal, expected, remedy in (
+        ("sparsity", asked, 0 < asked < 1, "a fraction between 0 and 1", "90 % is 0.9."),
+        ("start", start, 0 < start < math.inf, "a number above 0", "Usual are 0.01 to 10."),
+    ):
+        if not legal:
+            raise InputError(name, expected=expected, got=f"{value:g}", remedy=remedy)
     done: list[Try] = []
     low, high = 0.0, math.inf  # strengths known to be too small, and too large
     strength = start
@@ -109,8 +116,8 @@ def main() -> None:
     parser.add_argument("sparsity", type=float, help="asked, as a fraction")
     parser.add_argument("overrides", nargs="*", help="of train.py")
     parser.add_argument("--start", type=float, default=1.0, help="strength of the first try")
-    parser.add_argument("--tolerance", type=float, default=0.01)
-    parser.add_argument("--tries", type=int, default=12)
+    parser.add_argument("--tolerance", type=fraction, default=0.01)
+    parser.add_argument("--tries", type=count, default=12)
     options = parser.parse_intermixed_args()
 
     def landing(strength: float) -> float:

@@ -4,6 +4,7 @@ import itertools
 import json
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,50 @@ def test_tuning_reports_what_scoring_with_its_overrides_gives(folder, capsys):
     result = score(scored, trained, manifest, decoder, batch=2, batch_seconds=100.0).result
     assert result.wer == pytest.approx(told["best"]["wer"])
     assert "at the edge of those tried" in out
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (["--language-model", "nowhere.arpa"], "nowhere.arpa"),
+        (["--weights", "0.5", "-1"], "decoding.language_model_weight: expected a number above 0"),
+        (["--bonuses", "0", "nan"], "decoding.word_bonus: expected a finite number"),
+        (["package"], "the package ctc-beam-decoder, got no such package"),
+        (["texts"], "3 utterances, all with an empty text after normalisation"),
+    ],
+)
+def test_tuning_that_cannot_be_is_refused_before_the_model_runs(
+    folder, tmp_path, capsys, monkeypatch, changed, told
+):
+    manifest = folder / "corpus" / "validation.jsonl"
+    if changed == ["texts"]:
+        rows = [replace(one, text="...") for one in read_manifest(manifest)]
+        write_manifest(manifest := tmp_path / "validation.jsonl", rows)
+    elif changed == ["package"]:
+        monkeypatch.setitem(sys.modules, "ctc_beam_decoder", None)
+    monkeypatch.delattr(tune_decoding, "emissions")
+    arguments = [str(folder / "run"), "--manifest", str(manifest)]
+    arguments += ["--language-model", str(folder / "lm.arpa")]
+    with pytest.raises(SystemExit):
+        tune_decoding.main(arguments + (changed if len(changed) > 1 else []))
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [align, tune_decoding])
+def test_a_diverged_model_is_neither_tuned_nor_aligned(folder, tmp_path, capsys, command):
+    write_run(tmp_path / "run")
+    best = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(best)
+    checkpoint["state_dict"]["model.output.bias"].fill_(float("nan"))
+    torch.save(checkpoint, best)
+    manifest = str(folder / "corpus" / "validation.jsonl")
+    options = {
+        align: [manifest],
+        tune_decoding: ["--manifest", manifest, "--language-model", str(folder / "lm.arpa")],
+    }
+    with pytest.raises(SystemExit):
+        command.main([str(tmp_path / "run"), *options[command]])
+    assert "NaN or infinity for 3 utterances: 1.wav, 2.wav, 0.wav" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("best", "edges"), [((0.8, 1.0), 0), ((2.0, 1.0), 1), ((0.2, 5.0), 2)])

@@ -82,15 +82,29 @@ def test_not_a_number_in_the_padding_stays_there() -> None:
     assert front_end(features, frames).isfinite().all()
 
 
-def test_an_even_kernel_is_refused() -> None:
-    layer = {"channels": 1, "kernel": [3, 10], "stride": [1, 1]}
-    with pytest.raises(InputError, match=r"convolutions\[0\].kernel: expected odd .* \[3, 10\]"):
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kernel": [3, 10]}, r"kernel: expected odd sizes .* got \[3, 10\]"),
+        ({"kernel": [3]}, r"kernel: expected odd sizes .* got \[3\]"),
+        ({"kernel": 3}, "kernel: expected odd sizes .* got 3"),
+        ({"kernel": [3, -1]}, "kernel: expected odd"),
+        ({"stride": [1, 0]}, r"stride: expected sizes .* each 1 or more, got \[1, 0\]"),
+        ({"stride": [1]}, "stride: expected sizes"),
+        ({"stride": [1, 1, 1]}, "stride: expected sizes"),
+        ({"channels": 0}, "channels: expected a whole number from 1 on, got 0"),
+        ({"channels": 1.5}, "channels: expected a whole number"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:
+    layer = {"channels": 1, "kernel": [3, 3], "stride": [1, 1], **changes}
+    with pytest.raises(InputError, match=rf"convolutions\[0\]\.{message}"):
         ConvolutionalFrontEnd(8, [layer])
 
 
 @pytest.mark.parametrize(
-    "layer", [{"channels": 4}, {"channels": 4, "kernel": [3, 3], "stride": [1, 1], "padding": 1}]
+    "layer", [3, {"channels": 4}, {"channels": 4, "kernel": [3, 3], "stride": [1, 1], "padding": 1}]
 )
-def test_a_layer_of_other_keys_is_refused(layer: dict[str, Any]) -> None:
+def test_a_layer_of_other_keys_is_refused(layer: Any) -> None:
     with pytest.raises(InputError, match="channels, kernel, stride"):
         ConvolutionalFrontEnd(8, [layer])

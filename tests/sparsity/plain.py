@@ -62,7 +62,7 @@ def threshold(**changes: Any) -> ThresholdPruning:
         "select": select(),
         "block": [1, 1],
         "threshold": "calibrated",
-        "sparsity": 0.8,
+        "sparsity": 0.9,
         "exceptions": [],
         "dense_run": None,
         "q": None,

@@ -169,7 +169,8 @@ def test_a_part_is_penalised_and_the_rest_is_not() -> None:
 @pytest.mark.parametrize(
     ("kind", "strength", "step", "named"),
     [
-        ("l1", -1.0, "gradient", "strength"),
+        ("l1", -1.0, "gradient", "strength.* 1e-6 to 0.1 for penalty.step=gradient"),
+        ("group_lasso", -1.0, "proximal", "strength.* 1 to 10 for penalty.step=proximal"),
         ("l1", 1.0, "proximal", "step"),
         ("l_half", 1.0, "proximal", "step"),
     ],
@@ -177,5 +178,5 @@ def test_a_part_is_penalised_and_the_rest_is_not() -> None:
 def test_penalties_that_are_none_are_refused(
     kind: str, strength: float, step: str, named: str
 ) -> None:
-    with pytest.raises(InputError, match=f"penalty.{named}"):
+    with pytest.raises(InputError, match=rf"penalty\.{named}"):
         Penalty(kind, strength, step)  # type: ignore[arg-type]

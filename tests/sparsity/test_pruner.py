@@ -37,6 +37,11 @@ def threshold(
     return method.pruner(weights, total_steps=200, epochs=10, dense=dense)
 
 
+def lasso(step: str, final_threshold: float, start: float | None = 0.0) -> LassoPruning:
+    penalty = Penalty("group_lasso", 0.4, step)  # type: ignore[arg-type]
+    return LassoPruning("group_lasso", ALL, [4, 4], penalty, final_threshold, start, 0.5)
+
+
 def walk(pruner: Pruner, weights: dict[str, nn.Parameter], steps: int, lr: float = 0.1) -> None:
     """Random gradients under AdamW, whose momentum and decay would move a masked weight."""
     optimizer = torch.optim.AdamW(weights.values(), lr=lr, weight_decay=0.1)
@@ -91,6 +96,7 @@ def test_calibrated_lands_at_the_asked_sparsity_of_weights_that_stand_still(
     pruner = threshold(
         {NAME: weight}, block=list(block), dense={f"x.{NAME}": weight.detach().clone()}
         | {NAME: weight.detach().clone()}, select=Selection([NAME], "separate", False),
+        sparsity=0.8,
     )  # fmt: skip
     optimizer = torch.optim.SGD([weight], lr=0.0)
     for _ in range(200):
@@ -129,6 +135,19 @@ def test_the_papers_slope_is_equation_1_times_the_fourth_root() -> None:
 def test_threshold_settings_that_lack_something(changes: dict[str, object]) -> None:
     with pytest.raises(InputError, match="sparsity"):
         threshold({"a.weight_ih_l0": matrix(4, 4)}, **changes)
+
+
+@pytest.mark.parametrize("unread", [{"threshold": "paper"}, {"start_slope": 1.0}])
+@pytest.mark.parametrize(
+    "asked", [{"sparsity": 0.8}, {"exceptions": [{"match": "weight", "sparsity": 0.5}]}]
+)
+def test_a_sparsity_that_no_threshold_would_come_from_is_refused(
+    unread: dict[str, object], asked: dict[str, object]
+) -> None:
+    plain.threshold(**asked)
+    plain.threshold(**unread)
+    with pytest.raises(InputError, match=r"Set sparsity\.threshold=calibrated"):
+        plain.threshold(**unread, **asked)
 
 
 @pytest.mark.parametrize("score", ["max", "mean", "l2"])
@@ -257,10 +276,7 @@ def test_group_lasso_ends_with_exact_zeros_and_is_off_afterwards(
     step: str, final_threshold: float
 ) -> None:
     weight = nn.Parameter(torch.cat([torch.full((4, 8), 0.2), torch.full((4, 8), 3.0)]))
-    method = LassoPruning(
-        "group_lasso", ALL, [4, 4], Penalty("group_lasso", 0.4, step), final_threshold, 0.0, 0.5  # type: ignore[arg-type]
-    )  # fmt: skip
-    pruner = method.pruner({"weight": weight}, total_steps=100, epochs=1)
+    pruner = lasso(step, final_threshold).pruner({"weight": weight}, total_steps=100, epochs=1)
     optimizer = torch.optim.SGD([weight], lr=0.1)
     for _ in range(100):
         weight.grad = torch.zeros_like(weight)
@@ -272,6 +288,19 @@ def test_group_lasso_ends_with_exact_zeros_and_is_off_afterwards(
     assert torch.equal(weight.detach(), middle), "no penalty after its end"
     assert pruner.kept["weight"].tolist() == [[False, False], [True, True]]
     assert not weight[:4].any()
+
+
+@pytest.mark.parametrize(("step", "final_threshold"), [("gradient", 0.0), ("proximal", -0.1)])
+def test_a_lasso_that_would_prune_nothing_is_refused(step: str, final_threshold: float) -> None:
+    with pytest.raises(InputError, match=r"Set sparsity\.final_threshold=0\.01"):
+        lasso(step, final_threshold)
+
+
+@pytest.mark.parametrize(("start", "epochs"), [(0.5, 1), (None, 2)])
+def test_a_penalty_that_is_never_on_is_refused(start: float | None, epochs: int) -> None:
+    method = lasso("proximal", 0.0, start)
+    with pytest.raises(InputError, match=r"sparsity\.start and end: .* step 50 of 100 for both"):
+        method.pruner({"weight": matrix(8, 8)}, total_steps=100, epochs=epochs)
 
 
 def test_a_checkpoint_of_strays_is_refused_by_name() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import wandb
 
+from asr.errors import InputError
 from asr.training.loggers import close, no_loggers, tensorboard_logger, wandb_logger
 from asr.training.run_folder import RunFolder
 from tests.commands import run, tiny_run
@@ -178,6 +179,15 @@ def test_tensorboard_writes_events_in_the_run_folder(folder: RunFolder) -> None:
     logger.finalize("success")
     (events,) = (folder.path / "tensorboard").glob("events.out.tfevents.*")
     assert b"wer" in events.read_bytes()
+
+
+def test_without_tensorboard_the_error_says_what_to_install(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_TENSORBOARD_AVAILABLE", "_TENSORBOARDX_AVAILABLE"):
+        monkeypatch.setattr(f"lightning.fabric.loggers.tensorboard.{name}", False)
+    with pytest.raises(InputError, match=r"pip install -e '\.\[tensorboard\]'"):
+        tensorboard_logger(folder, {})
 
 
 @pytest.mark.flow

@@ -178,6 +178,21 @@ def test_a_skipped_batch_changes_nothing_and_is_counted(
     assert read_checkpoint(tmp_path / "checkpoints/last.ckpt")["skipped"] == 1
 
 
+def test_all_batches_of_a_skipped_step_are_counted_once(tones: Path, tmp_path: Path) -> None:
+    data = speech_data(tones)
+    module = speech_module(data, accumulate=3, epochs=1, on_non_finite="skip")
+    spoil, batches = poison_gradient(0), []
+
+    def one_loss_too(trainer: lightning.Trainer, _: object, batch: Batch) -> None:
+        batches.append(trainer.global_step)
+        if len(batches) == 2:
+            batch.features[0, 0, 0] = math.nan
+
+    fit(tmp_path, data, module, spoil, OnBatch(one_loss_too), epochs=1, accumulate=3,
+        on_non_finite="skip")  # fmt: skip
+    assert module.skipped == batches.count(0) == 3
+
+
 def test_a_gradient_names_all_batches_that_went_into_it(tones: Path, tmp_path: Path) -> None:
     data = speech_data(tones)
     module = speech_module(data, accumulate=3)

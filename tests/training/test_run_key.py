@@ -53,6 +53,19 @@ def test_the_setting_and_the_data_do() -> None:
     assert run_keys(moved, {"/far/t.jsonl": "00", "v.jsonl": "11"}, {}) == ours
 
 
+def test_the_number_of_processes_is_a_setting_and_one_is_that_of_a_key_without() -> None:
+    ours = run_keys(CONFIG, MANIFESTS, {})
+    one = changed("hardware", {"threads": 1, "devices": 1, "nodes": 1})
+    assert run_keys(one, MANIFESTS, {}) == ours
+    four, two_by_two, eight = (
+        run_keys(changed("hardware", {"devices": devices, "nodes": nodes}), MANIFESTS, {})
+        for devices, nodes in ((4, 1), (2, 2), (4, 2))
+    )
+    assert four == two_by_two
+    for name in ("run_key", "group_key", "baseline_key", "dense_key"):
+        assert len({getattr(keys, name) for keys in (ours, four, eight)}) == 3
+
+
 def test_seeds_share_a_group_and_dense_is_its_own_baseline() -> None:
     ours = run_keys(CONFIG, MANIFESTS, {})
     other = run_keys(changed("seed", 2), MANIFESTS, {})

@@ -1,7 +1,10 @@
+import math
+from collections.abc import Callable
+
 import pytest
 
 from asr.errors import InputError
-from asr.training.schedules import Cosine, Exponential, OneCycle, WarmUp
+from asr.training.schedules import Cosine, Exponential, OneCycle, Schedule, WarmUp
 
 
 def test_one_cycle_hand_worked() -> None:
@@ -42,3 +45,19 @@ def test_a_warm_up_that_leaves_nothing_of_training_is_refused(warmup: float) -> 
     for other in (lambda: WarmUp(warmup), lambda: Exponential(warmup, divisor=1.2)):
         with pytest.raises(InputError, match="from 0 to 1"):
             other()
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: OneCycle(0.2, start=-0.1, final=0.0), r"start: expected a number from 0 on"),
+        (lambda: OneCycle(0.2, start=0.1, final=-1.0), r"final: expected .* got -1\.0"),
+        (lambda: Cosine(0.2, final=-0.1), "final: expected a number from 0 on"),
+        (lambda: Cosine(0.2, final=math.nan), "final: expected"),
+        (lambda: Exponential(0.2, divisor=0.0), "divisor: expected a number above 0"),
+        (lambda: Exponential(0.2, divisor=-1.2), "divisor: expected a number above 0"),
+    ],
+)
+def test_a_factor_below_zero_is_refused(make: Callable[[], Schedule], told: str) -> None:
+    with pytest.raises(InputError, match=rf"scheduler\.{told}"):
+        make()

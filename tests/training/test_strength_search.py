@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from asr.errors import InputError
+from asr.training import strength_search
 from asr.training.strength_search import search
 from tests.commands import run, tiny_run
 
@@ -28,6 +29,31 @@ def test_it_lands_on_a_rising_curve(middle: float, steepness: float, asked: floa
 def test_it_says_when_a_curve_jumps_over_what_was_asked() -> None:
     with pytest.raises(InputError, match=r"within 0\.01 of 0\.9 in 7 tries.*at best 0\.9800"):
         search(lambda s: 0.2 if s < 3 else 0.98, 0.9, start=1.0, tolerance=0.01, tries=7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["90"], "sparsity: expected a fraction between 0 and 1, got 90"),
+        (["0"], "sparsity: expected a fraction"),
+        (["nan"], "sparsity: expected a fraction"),
+        (["0.9", "--start", "0"], "start: expected a number above 0, got 0"),
+        (["0.9", "--start", "inf"], "start: expected a number above 0, got inf"),
+        (["0.9", "--tries", "0"], "expected a whole number above 0"),
+        (["0.9", "--tolerance", "-1"], "expected a fraction"),
+    ],
+)
+def test_what_no_search_can_find_is_refused_before_any_training(
+    arguments: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delattr(strength_search, "train_until_final")
+    monkeypatch.setattr(sys, "argv", ["strength_search", *arguments])
+    with pytest.raises(SystemExit):
+        strength_search.main()
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.flow
