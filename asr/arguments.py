@@ -21,6 +21,13 @@ def fraction(text: str) -> float:
     return _not_negative(text, "a fraction, 0.05 for 5 %")
 
 
+def sparsity(text: str) -> float:
+    """A share of zeros, from 0 to below 1."""
+    if (share := fraction(text)) >= 1:
+        raise argparse.ArgumentTypeError(f"expected a fraction below 1, 0.9 for 90 %, got {text!r}")
+    return share
+
+
 def positive_seconds(text: str) -> float:
     """A finite number of seconds above 0."""
     if (number := seconds(text)) == 0:

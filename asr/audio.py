@@ -49,7 +49,8 @@ def _open(path: str | Path) -> soundfile.SoundFile:
             remedy="Name an audio file.",
         )
     try:
-        file = soundfile.SoundFile(path)
+        # As bytes: a name that is not UTF-8 could not be encoded.
+        file = soundfile.SoundFile(os.fsencode(path))
     except (soundfile.SoundFileError, RuntimeError, TypeError) as error:  # the last for .raw
         raise InputError(
             str(path),

@@ -79,15 +79,17 @@ def _show(path: str, transcript: Transcript, *, as_json: bool) -> None:
     """Text on stdout, speed beside it as JSON or on stderr, so that the text can be piped."""
     if as_json:
         line = json.dumps({"file": path, **asdict(transcript)}, ensure_ascii=False)
-        print(line, flush=True)
-        return
-    print(f"{path}: {transcript.text}", flush=True)
-    length, speed = transcript.seconds, transcript.seconds / transcript.processing_seconds
-    print(
-        f"{path}: {length:.1f} s of audio in {transcript.processing_seconds:.2f} s, "
-        f"{speed:.1f} x real time",
-        file=sys.stderr,
-    )
+    else:
+        line = f"{path}: {transcript.text}"
+    # A byte of a name that is not UTF-8 becomes \udcXX, which JSON reads back.
+    print(line.encode(errors="backslashreplace").decode(), flush=True)
+    if not as_json:
+        length, speed = transcript.seconds, transcript.seconds / transcript.processing_seconds
+        print(
+            f"{path}: {length:.1f} s of audio in {transcript.processing_seconds:.2f} s, "
+            f"{speed:.1f} x real time",
+            file=sys.stderr,
+        )
 
 
 def _parser() -> argparse.ArgumentParser:

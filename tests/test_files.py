@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from asr.errors import InputError
-from asr.files import atomic_write, files_below, require_writable, walk
+from asr.files import atomic_write, files_below, parse_yaml, require_writable, walk
+from asr.leaderboard.run_folder import describe_model
 
 # Whether a file can be there, and what is told of where not; the last name is too long only with
 # what is added to it while it is written.
@@ -116,3 +118,12 @@ def test_a_folder_that_cannot_be_read_is_not_left_out_in_silence(
     closed = "closed"
     with pytest.raises(InputError, match=r"closed: expected a folder that can be read, got Perm"):
         list(files_below(tmp_path))
+
+
+def test_yaml_is_read_without_libyaml_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "model: {cell: gru, layers: 2, hidden: 96, directions: one}"
+    (tmp_path / "config.yaml").write_text(text)
+    fast = parse_yaml(text)
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)  # as where PyYAML was built without
+    assert parse_yaml(text) == fast == {"model": fast["model"]}
+    assert describe_model(tmp_path) == "gru 2x96, forward only"

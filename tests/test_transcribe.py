@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -36,6 +37,15 @@ def test_json_lines_and_a_checkpoint_file(run: Path, tmp_path: Path, capsys):
     row = json.loads(captured.out)
     assert set(row) == {"file", "text", "seconds", "processing_seconds"}
     assert (row["file"], row["seconds"], captured.err) == (str(path), 1.5, "")
+
+
+def test_names_that_are_not_utf_8(run: Path, tmp_path: Path):
+    path = write_audio(tmp_path / os.fsdecode(b"caf\xe9.wav"), 0.5)
+    # A process of its own: what pytest captures by takes any name.
+    transcribe = [sys.executable, "-m", "asr.transcribe", str(run), str(path)]
+    as_json, as_text = commands.run([*transcribe, "--json"]), commands.run(transcribe)
+    assert json.loads(as_json.stdout)["file"] == str(path), as_json.stderr
+    assert as_text.stdout.startswith(f"{tmp_path}/caf\\udce9.wav: "), as_text.stderr
 
 
 def test_a_missing_file_does_not_stop_the_others(run: Path, tmp_path: Path):

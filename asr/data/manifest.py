@@ -117,7 +117,11 @@ def _existing(path: str | Path) -> Path:
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
-    """Write a JSONL manifest atomically; audio below its folder gets a relative path."""
+    """Write a JSONL manifest atomically; audio below its folder gets a relative path.
+
+    Raises:
+        InputError: a path, text or speaker that UTF-8 cannot hold.
+    """
     folder = os.path.abspath(Path(path).parent)
     with atomic_write(path) as file:
         for utterance in utterances:
@@ -133,7 +137,15 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
                 row["offset"] = round(utterance.offset, 4)
             if utterance.speaker:
                 row["speaker"] = utterance.speaker
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            try:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            except UnicodeEncodeError as error:
+                raise InputError(
+                    utterance.audio,
+                    expected="a path, text and speaker in UTF-8, as a manifest is",
+                    got=ascii(row),
+                    remedy="Rename the file or folder, or mend the text.",
+                ) from error
 
 
 def missing_audio(utterances: Iterable[Utterance]) -> list[Utterance]:

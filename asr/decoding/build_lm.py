@@ -69,7 +69,8 @@ def read_texts(path: str | Path) -> Iterator[str]:
                         if line.strip():
                             yield _text(json.loads(line), number)
                 case ".csv":
-                    rows = csv.DictReader(file)
+                    # Strict: an open quote would swallow the lines behind it, and be no error.
+                    rows = csv.DictReader(file, strict=True)
                     for row in rows:
                         yield _text(row, rows.line_num)
                 case _:

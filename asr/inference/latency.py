@@ -11,8 +11,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
 
-from asr.arguments import count, positive_seconds
-from asr.errors import InputError, report_input_errors
+from asr.arguments import count, positive_seconds, sparsity
+from asr.errors import report_input_errors
 from asr.inference.model import Model
 from asr.inference.model_file import read_model
 from asr.inference.random_model import random_model
@@ -91,13 +91,6 @@ def _models(given: argparse.Namespace) -> Iterator[tuple[str, Model]]:
     if given.model:
         yield given.model, read_model(given.model)
         return
-    if not 0 <= given.sparsity < 1:
-        raise InputError(
-            "--sparsity",
-            expected="a fraction from 0 to below 1",
-            got=str(given.sparsity),
-            remedy="Write 0.9 for 90 %.",
-        )
     rows, columns = given.block
     for hidden in given.hidden:
         for layers in given.layers:
@@ -133,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hidden", type=count, nargs="+", default=[512, 1024])
     parser.add_argument("--layers", type=count, nargs="+", default=[1, 3])
     parser.add_argument("--block", type=count, nargs=2, default=[16, 16])
-    parser.add_argument("--sparsity", type=float, default=0.9)
+    parser.add_argument("--sparsity", type=sparsity, default=0.9)
     parser.add_argument("--engine", help="otherwise the fastest")
     parser.add_argument("--json", action="store_true", help="a list of objects on stdout")
     return parser

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from asr.files import parse_yaml
+
 Curve = list[tuple[float, float]]
 _WAYS = {"one": "forward only", "sum": "both ways, summed", "concatenate": "both ways"}
 _SECTION_LIMIT = 8192  # characters; a hundred thousand brackets crash libyaml
@@ -26,7 +28,7 @@ def describe_model(folder: Path) -> str:
     Only the section `model` is parsed: with a thousand runs YAML is what takes the time.
     """
     try:
-        section = yaml.load(_section(folder / "config.yaml", "model"), yaml.CSafeLoader)["model"]
+        section = parse_yaml(_section(folder / "config.yaml", "model"))["model"]
         cell, layers, hidden = section["cell"], section["layers"], section["hidden"]
         words = f"{cell} {layers}x{hidden}, {_WAYS.get(section['directions'])}"
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError):

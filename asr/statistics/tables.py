@@ -143,8 +143,6 @@ def _alignment(one: SideBySide, width: int) -> Text:
             text.append(f"{label:<4}", style="dim")
             for row in group:
                 word = row[side] or _GAP
-                if side and row[1] is row[2] is None and row[0] is None:
-                    word = ""
                 text.append(word, style="red" if side and row[side] != row[0] else "")
                 text.append(" " * (_width(row) - cell_len(word) + 1))
             text.append("\n")

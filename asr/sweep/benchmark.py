@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from asr.arguments import count
 from asr.sweep.job import Job
 from asr.training.run_folder import restate
 
@@ -46,8 +47,8 @@ def submit(command: Sequence[str]) -> None:
 def main() -> None:
     """Measure both submissions."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=200)
-    parser.add_argument("--finished", type=int, default=150)
+    parser.add_argument("--jobs", type=count, default=200)
+    parser.add_argument("--finished", type=count, default=150)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         manifest = Path(folder) / "speech.jsonl"

@@ -10,7 +10,8 @@ from asr.sweep.launch import build_launcher, living_jobs, queues
 from asr.sweep.overview import views_of
 from asr.sweep.process import ask_to_end, living_pid
 from asr.sweep.record import is_alive, read_record, run_name
-from asr.training.run_folder import owner_of, read_status, restate
+from asr.sweep.state import last_owner
+from asr.training.run_folder import owner_of, restate
 
 
 def cancel(home: Path) -> int:
@@ -18,7 +19,7 @@ def cancel(home: Path) -> int:
     record = read_record(home)
     living = living_jobs(record)
     views = [v for v in views_of(home, record, living) if v.state in ("queued", "running")]
-    controllers = {e.controller for e in record.runs.values() if is_alive(e.controller)}
+    controllers = {c for e in record.runs.values() if (c := e.controller) and is_alive(c)}
     for name, recipe in record.launchers.items():
         jobs = [
             entry.job
@@ -30,23 +31,25 @@ def cancel(home: Path) -> int:
         ]
         if jobs:
             build_launcher(recipe).engine.cancel([job for job in jobs if job is not None])
-    beyond = []
-    for controller in filter(None, controllers):
-        if living_pid(controller) is None:
-            beyond.append(f"the sweep of {controller}")
-    ask_to_end(filter(None, controllers))
+    reached = {controller for controller in controllers if living_pid(controller) is not None}
+    beyond = [f"the sweep of {controller}" for controller in sorted(controllers - reached)]
+    ask_to_end(reached)
     for view in views:
         folder = Path(view.folder)
         entry = record.runs.get(run_name(folder))
-        if entry is None or not (entry.job in living or entry.controller in controllers):
-            # Started by hand, or left by a sweep that was killed: its lock tells whose it is.
-            if (pid := owner_of(folder)) and read_status(folder)["host"] == socket.gethostname():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
-            else:
-                beyond.append(f"{folder} {view.where}")
-        elif view.state == "queued" and entry.controller not in controllers:
-            restate(folder, "preempted", "cancelled before it started")
+        if entry is not None and entry.job in living:
+            if view.state == "queued" and entry.controller not in controllers:
+                restate(folder, "preempted", "cancelled before it started")
+        elif entry is not None and entry.controller in controllers:
+            if entry.controller not in reached:
+                continue
+        # Started by hand, or left by a sweep that was killed: its lock tells whose it is.
+        elif (pid := owner_of(folder)) and last_owner(folder) == (socket.gethostname(), pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        else:
+            beyond.append(f"{folder} {view.where}".rstrip())
+            continue
         print(f"cancelled {folder.name}: it was {view.state} {view.where}".rstrip())
     if not views:
         print(f"nothing waits or runs in {home}")

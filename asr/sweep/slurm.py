@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import submitit
-import yaml
 from submitit.core.utils import FailedJobError
 
 from asr.errors import InputError
+from asr.files import parse_yaml
 from asr.sweep.interruption import SweepInterruptedError, stop_signals
 from asr.sweep.job import Job
 from asr.sweep.plan import STOPPED_BY
@@ -192,8 +192,8 @@ class Submitit:
     def _check(self, jobs: Sequence[Job]) -> None:
         """Whether the jobs have as many processes as the runs expect to be."""
         for job in jobs:
-            settings = yaml.safe_load((job.folder / "config.yaml").read_text(encoding="utf-8"))
-            hardware = settings["hardware"]
+            text = (job.folder / "config.yaml").read_text(encoding="utf-8")
+            hardware = parse_yaml(text)["hardware"]
             wanted = (hardware["nodes"], hardware["devices"])
             if wanted != (self.nodes, self.tasks_per_node):
                 raise InputError(

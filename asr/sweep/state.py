@@ -1,6 +1,7 @@
 """How far a run is: its own word, checked against the processes and jobs that should be there."""
 
 import csv
+import re
 import socket
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from asr.sweep.record import Entry, is_alive
 from asr.training.run_folder import OUTPUT, owned_elsewhere, read_status
 
 _LINES = 8  # of a failed run's output
+_OWNER = re.compile(r"host (.+), pid (\d+)")  # as RunFolder.acquire writes it
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,14 @@ def _state(
     said, reason = status.get("state", ""), str(status.get("reason", ""))
     if said in ("done", "failed"):
         return said, reason, ""
-    process = f"on {status.get('host')}, pid {status.get('pid')}"
+    host, pid = last_owner(folder) or (status.get("host"), status.get("pid"))
+    process = f"on {host}, pid {pid}" if host else ""
     if owned_elsewhere(folder):
         return "running", "", process
     handed_over = entry.job is not None and entry.job in living
     if said == "running":
         # Locks of another host may not be seen here.
-        if handed_over or status.get("host") != socket.gethostname():
+        if handed_over or host != socket.gethostname():
             return "running", "", process
         return "preempted", "its process ended without a word; submit again to continue", ""
     if handed_over:
@@ -92,6 +95,18 @@ def _state(
     if said == "preempted":
         return said, reason, ""
     return "preempted", "nobody is left to run it; submit again", ""
+
+
+def last_owner(folder: Path) -> tuple[str, int] | None:
+    """Host and pid of the process that has the run's lock, or had it last, by its own word.
+
+    They stand in the lock before that process has written its first status.
+    """
+    try:
+        said = _OWNER.fullmatch((folder / "lock").read_text(encoding="utf-8", errors="replace"))
+    except FileNotFoundError:
+        return None
+    return (said[1], int(said[2])) if said else None
 
 
 def _last_validation(path: Path) -> tuple[float | None, float | None]:

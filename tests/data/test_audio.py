@@ -53,6 +53,13 @@ def test_a_part_beyond_the_end_is_told(tmp_path: Path) -> None:
             read(path, offset, 0.5)
 
 
+def test_a_name_that_is_not_utf_8_is_read_as_any_other(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", np.zeros(RATE) + 0.1)
+    path = path.rename(tmp_path / os.fsdecode(b"caf\xe9.wav"))
+    assert probe(path) == probe(str(path))
+    assert len(read(path)[0]) == RATE
+
+
 @pytest.mark.parametrize("rate", [1, 999, 768_001, 2**31 - 1])
 def test_a_rate_that_no_recording_has_is_refused(tmp_path: Path, rate: int) -> None:
     path = write(tmp_path / "a.wav", np.zeros(100), rate)

@@ -37,6 +37,13 @@ def test_too_little_speech(tones: Path) -> None:
         main([str(tones / "test.jsonl"), "--lines", "10"])
 
 
+@pytest.mark.parametrize("option", ["--batches", "--lines"])
+def test_numbers_below_one_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["test.jsonl", option, "-1"])
+    assert f"argument {option}: expected a whole number above 0" in capsys.readouterr().err
+
+
 def test_the_large_manifest_is_as_long_as_librispeech(tmp_path: Path) -> None:
     write_large_manifest(tmp_path / "large.jsonl", 2000)
     utterances = read_manifest(tmp_path / "large.jsonl")

@@ -223,6 +223,14 @@ def test_a_failed_write_leaves_the_old_manifest(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["m.jsonl"]
 
 
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    audio = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    audio.touch()
+    with pytest.raises(InputError, match=r"caf\\udce9\.wav.* Rename the file"):
+        write_manifest(tmp_path / "m.jsonl", [Utterance("", str(audio), 1.0, "")])
+    assert os.listdir(tmp_path) == [audio.name]
+
+
 def test_missing_audio_is_a_file_or_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"")
     (tmp_path / "folder.wav").mkdir()

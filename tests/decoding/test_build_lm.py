@@ -93,6 +93,7 @@ def test_a_byte_order_mark_is_no_part_of_a_text(tmp_path, name, content):
         ("a.jsonl", "{\n", "JSONDecodeError"),
         ("a.csv", "audio_filepath\na.wav\n", "KeyError: 'text'"),
         ("a.csv", "audio,text\na.wav,one\nb.wav\n", "line 3 has None as text"),
+        ("a.csv", 'audio,text\na.wav,"one\nb.wav,two\n', "unexpected end of data"),
         ("a.jsonl", '{"text": "one"}\n\n{"text": null}\n', "line 3 has None as text"),
         ("a.jsonl", '{"text": 7}\n', "line 1 has 7 as text"),
         ("a.jsonl", "[" * 200_000, "RecursionError"),

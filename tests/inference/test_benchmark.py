@@ -128,7 +128,29 @@ def test_a_ratio_is_that_of_the_same_round():
         Rounds.of({"a": [1.0], "b": [1.0, 2.0]})
 
 
-@pytest.mark.parametrize("wrong", [["--block", "4"], ["--sparsity", "90"]])
-def test_options_that_make_no_sense(wrong):
-    with pytest.raises(InputError):
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["--block", "4"], "expected pairs"),
+        (["--json", "rows.md"], r"ends in \.json, got rows\.md"),
+    ],
+)
+def test_options_that_make_no_sense(wrong, message):
+    with pytest.raises(InputError, match=message):
         main(wrong)
+
+
+@pytest.mark.parametrize("command", [main, whole_model.main])
+@pytest.mark.parametrize("share", ["90", "1", "-0.1", "nan"])
+def test_a_sparsity_that_is_no_share(command, share, capsys):
+    with pytest.raises(SystemExit):
+        command(["--sparsity", share])
+    assert "argument --sparsity: expected a fraction" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".json", ".md", ".png"])
+def test_what_cannot_be_written_is_told_before_the_measuring(suffix, tmp_path, capsys):
+    (tmp_path / f"rows{suffix}").mkdir()
+    with pytest.raises(InputError, match=rf"rows\{suffix}: expected a file that can be written"):
+        main([*SMALL, "--json", str(tmp_path / "rows.json")])
+    assert capsys.readouterr().err == "", "a row was measured"

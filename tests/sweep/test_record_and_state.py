@@ -82,9 +82,14 @@ def test_a_run_that_a_process_holds_is_running(tmp_path: Path) -> None:
     owner = WARM.Process(target=hold, args=(tmp_path, ready, release))
     owner.start()
     assert ready.wait(30)
+    here = f"on {socket.gethostname()}, pid {owner.pid}"
+    # None yet, as it was queued, and as another node left it.
+    for status in (None, {"state": "queued"}, {"state": "running", "host": "node7", "pid": 1}):
+        if status is not None:
+            (tmp_path / "status.json").write_text(json.dumps(status))
+        view = view_run(tmp_path, None, ())
+        assert (view.state, view.where) == ("running", here)
     RunFolder(tmp_path, {}).write_status("running", 1, 0)
-    view = view_run(tmp_path, None, ())
-    assert view.state == "running"
     release.set()
     owner.join(30)
     assert view_run(tmp_path, None, ()).state == "preempted"

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.nn.functional import ctc_loss
 
+from asr.arguments import count
 from asr.checkpoint import TrainedModel
 from asr.data.batch import Batch
 from asr.data.benchmark.large_manifest import (
@@ -146,8 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m asr.data.benchmark", description=(__doc__ or "").split(": ", 1)[1]
     )
     parser.add_argument("manifests", metavar="MANIFEST", nargs="+", help="of speech to load")
-    parser.add_argument("--batches", type=int, default=40, help="default: %(default)s")
-    parser.add_argument("--lines", type=int, default=300_000, help="default: %(default)s")
+    parser.add_argument("--batches", type=count, default=40, help="default: %(default)s")
+    parser.add_argument("--lines", type=count, default=300_000, help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     given = parser.parse_args(arguments)
     figures = measure(given.manifests, given.batches, given.lines)

@@ -114,7 +114,7 @@ def scene(name: str) -> str:
 
 
 def from_copy(folder: Path) -> dict[str, list[Clip]]:
-    """The clips of a finished copy, by the `split` of its manifest."""
+    """The clips of a finished copy, by the `split` of its manifest; their length is measured."""
     path = folder / "manifest.jsonl"
     utterances = read_manifest(path)
     with open(path, encoding="utf-8") as file:
@@ -122,7 +122,9 @@ def from_copy(folder: Path) -> dict[str, list[Clip]]:
     splits: dict[str, list[Clip]] = defaultdict(list)
     problems = []
     for (number, row), utterance in zip(rows, utterances, strict=True):
-        if row.get("split") in _SPLITS_OF_A_COPY:
+        if utterance.offset:
+            problems.append((number, "offset must be 0: every recording is one utterance"))
+        elif row.get("split") in _SPLITS_OF_A_COPY:
             clip = Clip(utterance.audio, utterance.text, utterance.speaker)
             splits[_SPLITS_OF_A_COPY[row["split"]]].append(clip)
         else:

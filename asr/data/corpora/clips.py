@@ -70,7 +70,10 @@ def measure(paths: Sequence[str], *, jobs: int) -> tuple[dict[str, float], list[
 
 def _seconds(path: str) -> float | str:
     try:
+        path.encode()
         info = probe(path)
+    except UnicodeEncodeError:
+        return "its path is not UTF-8, as a manifest is: rename it"
     except InputError as error:
         return error.parts[2]
     return info.seconds if info.samples else "holds no samples"

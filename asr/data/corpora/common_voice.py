@@ -10,7 +10,7 @@ as if `"` quoted fields, so one sentence that opens with a quotation mark swallo
 
 import argparse
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from asr.data.corpora.clips import Clip, Problem, measure, report_problems
@@ -61,7 +61,7 @@ def _split(
 ) -> list[Utterance]:
     clips = [
         Clip(str(root / "clips" / _file_name(row["path"])), row["sentence"], row["client_id"])
-        for row in _rows(root / f"{split}.tsv", ("client_id", "path", "sentence"))
+        for _, row in _rows(root / f"{split}.tsv", ("client_id", "path", "sentence"))
     ]
     stated = {clip.audio: durations.get(Path(clip.audio).name, 0.0) for clip in clips}
     measured, problems = measure(
@@ -87,11 +87,25 @@ def _durations(path: Path) -> dict[str, float]:
     """File name -> seconds; empty where the release has no such file."""
     if not path.exists():
         return {}
-    rows = _rows(path, ("clip", "duration[ms]"))
-    return {row["clip"]: float(row["duration[ms]"]) / 1000 for row in rows}
+    durations = {}
+    for line, row in _rows(path, ("clip", "duration[ms]")):
+        try:
+            seconds = float(row["duration[ms]"]) / 1000
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds < float("inf"):
+            raise InputError(
+                f"{path}, line {line}",
+                expected="a duration in milliseconds",
+                got=repr(row["duration[ms]"]),
+                remedy="Extract the release again, or remove the file: then clips are measured.",
+            )
+        durations[row["clip"]] = seconds
+    return durations
 
 
-def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Number and fields of every line behind the header; all have the `columns`."""
     if not path.is_file():
         raise InputError(
             str(path),
@@ -101,12 +115,29 @@ def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         )
     with open(path, encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        missing = [name for name in columns if name not in (reader.fieldnames or ())]
-        if missing:
+        try:
+            header = reader.fieldnames or ()
+            if missing := [name for name in columns if name not in header]:
+                raise InputError(
+                    str(path),
+                    expected=f"the columns {', '.join(columns)}",
+                    got=f"none called {', '.join(missing)}",
+                    remedy="The release may be of a newer layout: rename the header's columns.",
+                )
+            for row in reader:
+                if any(row.get(None) or ()) or any(row[name] is None for name in columns):
+                    fields = sum(value is not None for name, value in row.items() if name)
+                    raise InputError(
+                        f"{path}, line {reader.line_num}",
+                        expected=f"{len(header)} fields, as there are columns",
+                        got=str(fields + len(row.get(None) or ())),
+                        remedy="The file is torn: extract the release again, or mend the line.",
+                    )
+                yield reader.line_num, row
+        except (csv.Error, UnicodeDecodeError) as error:
             raise InputError(
-                str(path),
-                expected=f"the columns {', '.join(columns)}",
-                got=f"none called {', '.join(missing)}",
-                remedy="The release may be of a newer layout: rename the columns in the header.",
-            )
-        return list(reader)
+                f"{path}, after line {reader.line_num}",
+                expected="a TSV file in UTF-8",
+                got=str(error),
+                remedy="Extract the release again.",
+            ) from error

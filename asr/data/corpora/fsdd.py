@@ -11,6 +11,7 @@ from random import Random
 
 import numpy as np
 
+from asr.arguments import count
 from asr.audio import probe, read
 from asr.data.corpora.made_audio import file_name, write_flac
 from asr.data.corpora.progress import note, track
@@ -75,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--strings-per-split",
-        type=int,
+        type=count,
         nargs=3,
         default=(1200, 120, 180),
         metavar=("TRAIN", "VALIDATION", "TEST"),
@@ -101,9 +102,9 @@ def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utt
         )
     utterances: dict[str, Sequence[Utterance]] = {}
     counts = zip(("train", "validation", "test"), options.strings_per_split, strict=True)
-    for split, count in counts:
+    for split, wanted in counts:
         random = Random(f"{options.seed} {split}")
-        strings = list(islice(join(splits[split], (least, most), random), count))
+        strings = list(islice(join(splits[split], (least, most), random), wanted))
         used = {recording for string in strings for recording in string.recordings}
         if unused := len(splits[split]) - len(used):
             note(f"{NAME} {split}: {unused} recordings are in no string; raise its count")

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from asr.arguments import count
 from asr.audio import probe
 from asr.data.corpora.espeak import Voice, speak
 from asr.data.corpora.made_audio import file_name, write_flac
@@ -57,10 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes", type=float, default=60.0, help="speech in the train split (%(default)s)"
     )
     parser.add_argument(
-        "--test-lines", type=int, default=320, help="lines to test on (%(default)s)"
+        "--test-lines", type=count, default=320, help="lines to test on (%(default)s)"
     )
     parser.add_argument(
-        "--validation-lines", type=int, default=200, help="lines to validate on (%(default)s)"
+        "--validation-lines", type=count, default=200, help="lines to validate on (%(default)s)"
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="another seed is another corpus (%(default)s)"
@@ -72,10 +73,10 @@ def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utt
     counts = {"test": options.test_lines, "validation": options.validation_lines}
     splits: dict[str, Sequence[Utterance]] = {}
     with _mapper(options.jobs) as mapper:
-        for split, count in counts.items():
-            lines = islice(plan(split, options.seed), count)
+        for split, wanted in counts.items():
+            lines = islice(plan(split, options.seed), wanted)
             batches = _make(folder, split, lines, mapper)
-            splits[split] = _collect(batches, len, count, f"{NAME} {split}", "lines")
+            splits[split] = _collect(batches, len, wanted, f"{NAME} {split}", "lines")
         batches = _make(folder, "train", plan("train", options.seed), mapper)
         seconds = 60 * options.minutes
         splits["train"] = _collect(batches, _duration, seconds, f"{NAME} train", "s")

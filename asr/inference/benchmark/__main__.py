@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from asr.arguments import count
+from asr.arguments import count, sparsity
 from asr.errors import InputError, report_input_errors
 from asr.files import atomic_write, require_writable
 from asr.inference.benchmark.contestants import Contest, best_kernel, states
@@ -27,6 +27,7 @@ from asr.inference.layers import Direction
 from asr.inference.model_file import read_model
 
 _SEED = 0  # of the input
+_OUTPUTS = (".json", ".md", ".png")  # numbers, table, picture
 
 
 @dataclass(frozen=True)
@@ -168,24 +169,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
             got=" ".join(map(str, given.block)),
             remedy="Write 4 4 16 16 for two shapes.",
         )
-    if not all(0 <= sparsity < 1 for sparsity in given.sparsity):
+    if given.json and Path(given.json).suffix != ".json":
         raise InputError(
-            "--sparsity",
-            expected="fractions from 0 to below 1",
-            got=str(given.sparsity),
-            remedy="Write 0.9 for 90 %.",
+            "--json",
+            expected="a file that ends in .json",
+            got=given.json,
+            remedy="Its table and picture stand beside it, ending in .md and .png.",
         )
-    if given.json:
-        require_writable(given.json)
+    outputs = [Path(given.json).with_suffix(suffix) for suffix in _OUTPUTS] if given.json else []
+    for path in outputs:
+        require_writable(path)
     rows = []
     for case in cases(given):
         rows.append(measure(case, given.rounds))
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    if given.json:
-        with atomic_write(given.json) as file:
+    if outputs:
+        numbers, table, picture = outputs
+        with atomic_write(numbers) as file:
             json.dump({"machine": machine(), "rounds": given.rounds, "rows": rows}, file, indent=1)
-        Path(given.json).with_suffix(".md").write_text(markdown(rows), encoding="utf-8")
-        draw_heat_map(rows, Path(given.json).with_suffix(".png"))
+        with atomic_write(table) as file:
+            file.write(markdown(rows))
+        draw_heat_map(rows, picture)
     show(rows)
 
 
@@ -198,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--hidden", type=count, nargs="+", default=[512, 1024])
     parser.add_argument("--block", type=count, nargs="+", default=[8, 8, 16, 16])
-    parser.add_argument("--sparsity", type=float, nargs="+", default=[0.8, 0.9, 0.95])
+    parser.add_argument("--sparsity", type=sparsity, nargs="+", default=[0.8, 0.9, 0.95])
     parser.add_argument("--batch", type=count, nargs="+", default=[1, 8, 32])
     parser.add_argument("--frames", type=count, default=200)
     parser.add_argument("--threads", type=count, nargs="+", default=[1])
@@ -208,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
         "--model",
         help="a file exported in fp32: its layers instead, each also with its blocks at random",
     )
-    parser.add_argument("--json", metavar="FILE", help="also FILE with .md and .png")
+    parser.add_argument("--json", metavar="FILE", help="FILE.json; also FILE.md and FILE.png")
     return parser
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from asr.files import atomic_write
+
 
 def draw_heat_map(rows: Sequence[dict[str, Any]], path: str | Path) -> None:
     """Ratios to torch fp32: layers and batches downwards, blocks and zeros to the right."""
@@ -33,7 +35,8 @@ def draw_heat_map(rows: Sequence[dict[str, Any]], path: str | Path) -> None:
             axes.text(x, y, f"{ratio:.1f}", ha="center", va="center", color=colour)
     axes.set_title("times as fast as torch.nn.GRU in fp32")
     figure.colorbar(image)
-    figure.savefig(path, dpi=120)
+    with atomic_write(path, "wb") as file:
+        figure.savefig(file, dpi=120, format="png")
 
 
 def _down(row: dict[str, Any]) -> tuple[str, int, int, int, int]:

@@ -21,7 +21,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from asr.arguments import count, positive_seconds
+from asr.arguments import count, positive_seconds, sparsity
 from asr.data.presets import untrained
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import report_input_errors
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--model", nargs="+", default=["small", "deepspeech2"], help="of conf/model"
     )
     parser.add_argument("--block", type=count, nargs=2, default=[16, 16])
-    parser.add_argument("--sparsity", type=float, default=0.9)
+    parser.add_argument("--sparsity", type=sparsity, default=0.9)
     parser.add_argument("--weights", nargs="+", default=["fp32", "fp16"])
     parser.add_argument("--seconds", type=positive_seconds, default=10.0, help="of audio")
     parser.add_argument("--rounds", type=count, default=5)

@@ -225,6 +225,14 @@ def test_lines_without_a_known_split_are_named(tone, options, tmp_path):
     assert [line for line, _ in error.value.problems] == [4, 5]
 
 
+def test_a_line_that_is_a_part_of_a_recording_is_refused(tone, options, tmp_path):
+    rows = [dict(one) for one in ROWS]
+    rows[1]["offset"] = 0.5
+    source = copy(tmp_path, tone, rows)
+    with pytest.raises(ManifestError, match="line 2: offset must be 0"):
+        amazon_queen.prepare(options(amazon_queen, "--source", source), tmp_path)
+
+
 def test_a_copy_without_a_test_split_is_an_error(tone, options, tmp_path):
     source = copy(tmp_path, tone, [dict(one) for one in ROWS[:2]])
     with pytest.raises(InputError, match="none of test"):

@@ -76,6 +76,28 @@ def test_an_incomplete_release(corpus, options, tmp_path, edit, message):
         common_voice.prepare(options(common_voice, corpus), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "message"),
+    [
+        ("dev.tsv", "carys\tc.mp3\tid\n", r"dev\.tsv, line 3: expected 7 fields.* got 3"),
+        ("dev.tsv", "ann\tc.mp3\tid\tone\ttwo\t\t2\t0\n", r"dev\.tsv, line 3: .* got 8"),
+        ("dev.tsv", "carys\tc.mp3\tid\tT\xe9\t\t2\t0\n", r"dev\.tsv, after .* in UTF-8"),
+        ("clip_durations.tsv", "b.mp3\n", r"durations\.tsv, line 3: expected 2 fields.* got 1"),
+        ("clip_durations.tsv", "b.mp3\t1 s\n", r"line 3: expected a duration .* got '1 s'"),
+        ("clip_durations.tsv", "b.mp3\tnan\n", "line 3: expected a duration .* got 'nan'"),
+        ("clip_durations.tsv", "b.mp3\t-1\n", "line 3: expected a duration .* got '-1'"),
+    ],
+)
+def test_a_line_that_cannot_be_is_told_by_its_number(
+    corpus, options, tmp_path, name, line, message
+):
+    (corpus / "clip_durations.tsv").write_text("clip\tduration[ms]\na.mp3\t1234\n")
+    with open(corpus / name, "a", encoding="latin-1") as file:
+        file.write(line)
+    with pytest.raises(InputError, match=message):
+        common_voice.prepare(options(common_voice, corpus), tmp_path)
+
+
 def test_the_folder_above_names_its_languages(corpus, options, tmp_path):
     with pytest.raises(InputError, match=r"cv-corpus-\.\.\./LANGUAGE: cy are here"):
         common_voice.prepare(options(common_voice, corpus.parent), tmp_path)

@@ -1,11 +1,15 @@
 """The user's own audio: pairs by name, tables, splits that do not depend on where it lies."""
 
+import json
+import os
 import shutil
+import sys
 
 import pytest
 
 from asr.data.corpora import folder
 from asr.errors import InputError
+from tests import commands
 
 
 @pytest.fixture
@@ -183,3 +187,19 @@ def test_text_that_is_not_utf_8_is_named(recordings, table, options, tmp_path):
     path.write_bytes(path.read_bytes() + "audio/a.wav,café\n".encode("latin-1"))
     with pytest.raises(InputError, match=r"own\.csv, after line .* a CSV file in UTF-8"):
         folder.prepare(options(folder, path), tmp_path)
+
+
+@pytest.mark.parametrize("split", [[], ["--split", "all"]])
+def test_names_that_are_not_utf_8_are_named(recordings, tmp_path, split):
+    bad = os.fsdecode(b"caf\xe9")
+    for suffix in (".wav", ".txt"):
+        (recordings / f"speaker0/0{suffix}").rename(recordings / f"speaker0/{bad}{suffix}")
+    # A process of its own: stderr takes any name, what pytest captures by does not.
+    prepare = [sys.executable, "-m", "asr.data.prepare", "folder", str(recordings), *split]
+    prepare += ["--folder", str(tmp_path / "out")]
+    refused = commands.run(prepare)
+    assert r"caf\udce9.wav: its path is not UTF-8" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    skipped = commands.run([*prepare, "--skip-unreadable", "--json"])
+    assert sum(split["lines"] for split in json.loads(skipped.stdout)["splits"]) == 19
+    assert "left out 1 of 20 files" in skipped.stderr

@@ -140,6 +140,12 @@ def test_lengths_the_wrong_way_round_are_an_input_error(clone, options, tmp_path
         fsdd.prepare(options(fsdd, "--source", clone, "--string-lengths", 7, 3), tmp_path)
 
 
+def test_a_number_of_strings_below_one_is_refused(clone, options, capsys):
+    with pytest.raises(SystemExit):
+        options(fsdd, "--source", clone, "--strings-per-split", 1, -1, 1)
+    assert "argument --strings-per-split: expected a whole" in capsys.readouterr().err
+
+
 def test_the_real_digits(shared_data, options, tmp_path):
     source = shared_data / "fsdd"
     arguments = options(fsdd, "--source", source, "--strings-per-split", 30, 30, 125)

@@ -54,6 +54,13 @@ def test_every_accent_is_heard_in_every_split():
         assert accents == set(synthetic.ACCENTS)
 
 
+@pytest.mark.parametrize("option", ["--test-lines", "--validation-lines"])
+def test_a_number_of_lines_below_one_is_refused(options, option, capsys):
+    with pytest.raises(SystemExit):
+        options(synthetic, option, -1)
+    assert f"argument {option}: expected a whole number above 0" in capsys.readouterr().err
+
+
 def test_sentences_are_plain_words_of_the_vocabulary():
     for split in ("train", "validation", "test"):
         for sentence in islice(sentences(split, Random(1)), 500):
