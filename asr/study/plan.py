@@ -35,6 +35,8 @@ class Experiment:
 
 DEEP = Experiment("study_deep", REAL, 224)  # three layers: the best dense model of the size
 TWO_LAYERS = Experiment("study", REAL, 256)  # before a third layer was tried; all widths
+# By two layers again: since the average starts again at new masks, TWO_LAYERS is no comparison.
+GATES = Experiment("study_gates", REAL, 256)
 LONGER = (  # the same three layers, trained twice as long
     Experiment("study_28_epochs", REAL, 224),  # all else alike
     Experiment("study_long", REAL, 224),  # by another recipe

@@ -9,7 +9,7 @@ import numpy as np
 from asr.study import figures
 from asr.study.kept import MatrixZeros
 from asr.study.method import name
-from asr.study.plan import LASSO, METHODS, REAL, TWO_LAYERS, grid
+from asr.study.plan import GATES, LASSO, METHODS, REAL, grid
 from asr.study.section import Material, Section, folded, nothing_yet, picture, seeds_of, table
 from asr.study.setting import Setting
 
@@ -120,7 +120,7 @@ def answer(material: Material) -> str:
 
 def _found(material: Material) -> list[_Shares]:
     """Every method at 90 %, of each speech."""
-    speeches = {TWO_LAYERS: "real speech, two layers", material.real: "real speech", **_SYNTHETIC}
+    speeches = {material.real: "real speech", GATES: "real speech, two layers", **_SYNTHETIC}
     return [
         _Shares(one, speech, _splits(one))
         for experiment, speech in speeches.items()
