@@ -78,7 +78,8 @@ class SpeechModule(lightning.LightningModule):
         A search holds pointers into C, which cannot be copied, and lists of utterances are long.
         """
         left_out = ("decoder", "train_utterances", "validation_utterances")
-        return {name: value for name, value in self.__dict__.items() if name not in left_out}
+        state: dict[str, Any] = super().__getstate__()  # without the trainer
+        return {name: value for name, value in state.items() if name not in left_out}
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Log-probabilities (S, B, V) and output frames (B,)."""
