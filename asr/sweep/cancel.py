@@ -10,8 +10,7 @@ from asr.sweep.launch import build_launcher, living_jobs, queues
 from asr.sweep.overview import views_of
 from asr.sweep.process import ask_to_end, living_pid
 from asr.sweep.record import is_alive, read_record, run_name
-from asr.sweep.state import last_owner
-from asr.training.run_folder import owner_of, restate
+from asr.training.run_folder import last_owner, owner_of, restate
 
 
 def cancel(home: Path) -> int:

@@ -1,7 +1,6 @@
 """How far a run is: its own word, checked against the processes and jobs that should be there."""
 
 import csv
-import re
 import socket
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from typing import Any
 
 from asr.errors import InputError
 from asr.sweep.record import Entry, is_alive
-from asr.training.run_folder import OUTPUT, owned_elsewhere, read_status
+from asr.training.run_folder import OUTPUT, last_owner, owned_elsewhere, read_status
 
 _LINES = 8  # of a failed run's output
-_OWNER = re.compile(r"host (.+), pid (\d+)")  # as RunFolder.acquire writes it
 
 
 @dataclass(frozen=True)
@@ -95,18 +93,6 @@ def _state(
     if said == "preempted":
         return said, reason, ""
     return "preempted", "nobody is left to run it; submit again", ""
-
-
-def last_owner(folder: Path) -> tuple[str, int] | None:
-    """Host and pid of the process that has the run's lock, or had it last, by its own word.
-
-    They stand in the lock before that process has written its first status.
-    """
-    try:
-        said = _OWNER.fullmatch((folder / "lock").read_text(encoding="utf-8", errors="replace"))
-    except FileNotFoundError:
-        return None
-    return (said[1], int(said[2])) if said else None
 
 
 def _last_validation(path: Path) -> tuple[float | None, float | None]:

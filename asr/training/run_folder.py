@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -18,6 +19,7 @@ from asr.files import LEFTOVERS, atomic_write, writing
 State = Literal["queued", "running", "done", "failed", "preempted"]
 # struct flock of Linux on 64 bits: type, whence, start, length, pid.
 _FLOCK = "hhqqi4x"
+_OWNER = re.compile(r"host (.+), pid (\d+)")  # as `acquire` writes it into the lock
 
 # Of a terminal, of any scheduler, and those that submitit and Lightning ask SLURM to send: training
 # saves and stops on them.
@@ -193,6 +195,18 @@ def owner_of(folder: Path) -> int | None:
         return None
     kind, *_, pid = struct.unpack(_FLOCK, answer)
     return None if kind == fcntl.F_UNLCK else int(pid)
+
+
+def last_owner(folder: Path) -> tuple[str, int] | None:
+    """Host and pid of the process that has the run's lock, or had it last, by its own word.
+
+    They stand in the lock before that process has written its first status.
+    """
+    try:
+        said = _OWNER.fullmatch((folder / "lock").read_text(encoding="utf-8", errors="replace"))
+    except FileNotFoundError:
+        return None
+    return (said[1], int(said[2])) if said else None
 
 
 def _now() -> str:
