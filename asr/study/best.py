@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from asr.statistics.comparison import Unit
 from asr.study.plan import LONGER, REAL, grid
-from asr.study.recipe import augmented
+from asr.study.recipe import augmented, frames
 from asr.study.section import (
     Material,
     Section,
@@ -39,8 +39,15 @@ def section(material: Material) -> Section:
     by_search = [one for one in material.searched if one.group_key in shown]
     refuse_several_decoders(by_search)
     searched = {one.group_key: one for one in by_search}
-    head = ["model", "epochs", "augmentation", "precision", "parameters", "file in fp16"]
-    head += ["validation CER %", "CER %", "of each seed", "WER %", "CER to the first, relative"]
+    head = ["model", "epochs", "a frame", "augmentation", "precision", "parameters"]
+    head += [
+        "file in fp16",
+        "validation CER %",
+        "CER %",
+        "of each seed",
+        "WER %",
+        "CER to the first, relative",
+    ]
     head += ["CER % with a language model", "WER % with it", "that WER to the first, relative"]
     rows = [
         [
@@ -74,6 +81,7 @@ def _described(one: Setting) -> list[str]:
     return [
         f"{one.layers} layers of {one.hidden}, {kind}, {seeds_of(one)}",
         str(one.config["training"]["epochs"]),
+        frames(one.config),
         augmented(one.config["augmentation"]),
         one.config["training"]["precision"],
         f"{one.parameters:,}",

@@ -1,17 +1,17 @@
 """Beside question 1: whether zeros cost less where training is longer."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, Unit, counts, holm
 from asr.statistics.contrast import Ratio, contrast
 from asr.study.equal_width import MARGIN
 from asr.study.plan import LONGER, Grid, grid
-from asr.study.recipe import leaves
+from asr.study.recipe import augmented, frames, leaves
 from asr.study.section import (
     Material,
     Section,
@@ -150,7 +150,7 @@ def _of(long: _Pair, costs: Sequence[_Cost]) -> list[_Cost]:
 
 def _recipe_beside(short: _Pair, long: _Pair) -> str:
     other = _other_changes(short, long)
-    return f"and other {other}" if other else "all else alike"
+    return f"and {other}" if other else "all else alike"
 
 
 def _said(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
@@ -181,10 +181,9 @@ def _dense_beside_each_other(greedy: Sequence[_Pair], searched: Sequence[_Pair])
     for first, second in combinations(greedy, 2):
         other = _other_changes(first, second)
         gap = compare_settings(first.dense, second.dense).relative
-        said = (
-            f"Beside the dense model of {first.epochs} epochs the one with other {other} has "
-            f"{signed(gap)} of the CER"
-        )
+        said = f"Beside the dense model of {first.epochs} epochs the one "
+        said += f"of {second.epochs} " if second.epochs != first.epochs else ""
+        said += f"with {other} has {signed(gap)} of the CER"
         if first.keys in by_search and second.keys in by_search:
             words = compare_settings(by_search[first.keys], by_search[second.keys], "words")
             said += f", {signed(words.relative)} of the WER with a language model"
@@ -215,13 +214,24 @@ def _costs(greedy: Sequence[_Pair], searched: Sequence[_Pair]) -> list[_Cost]:
 
 
 def _other_changes(short: _Pair, long: _Pair) -> str:
-    """The groups of settings that either model does not share, but for the epochs."""
+    """What the longer recipe has in the groups of settings that it does not share."""
     groups: dict[str, None] = {}
     for before, after in ((short.dense, long.dense), (short.sparse, long.sparse)):
         one, other = dict(_recipe(before)), dict(_recipe(after))
         keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
-        groups |= {f"`{'.'.join(key.split('.')[:2])}`": None for key in keys}
-    return ", ".join(groups)
+        groups |= {".".join(key.split(".")[:2]): None for key in keys}
+    return ", ".join(_value(group, long.dense.config) for group in groups)
+
+
+def _value(group: str, config: Mapping[str, Any]) -> str:
+    """In words where readers know it by some."""
+    if group == "model.convolutions":
+        return f"frames of {frames(config)}"
+    if group == "augmentation.spectrum":
+        return f"augmentation by {augmented(config['augmentation'])}"
+    if group == "training.precision":
+        return str(config["training"]["precision"])
+    return f"other `{group}`"
 
 
 def _recipe(one: Setting) -> Iterator[tuple[str, str]]:
@@ -254,7 +264,7 @@ def _row(short: _Pair, one: _Pair, decoder: str) -> list[str]:
     gap = compare_settings(one.dense, one.sparse)
     other = _other_changes(short, one)
     return [
-        f"{one.epochs}, {one.seeds}" + (f", other {other}" if other else ""),
+        f"{one.epochs}, {one.seeds}" + (f", {other}" if other else ""),
         decoder,
         *(percent(each.cer_interval) for each in (one.dense, one.sparse)),
         *(percent(each.wer_interval) for each in (one.dense, one.sparse)),

@@ -1,6 +1,7 @@
 """What tells one recipe of training from another: parts of configurations, by dotted keys."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from asr.study.kept import Kept
@@ -82,3 +83,9 @@ def augmented(augmentation: Mapping[str, Any]) -> str:
     if augmentation["speed"]:
         said.append("speed")
     return ", ".join(said) or "none"
+
+
+def frames(config: Mapping[str, Any]) -> str:
+    """From one output frame to the next: the features' hop times the convolutions' strides."""
+    strides = [one["stride"][1] for one in config["model"]["convolutions"]]  # (frequency, time)
+    return f"{1000 * config['features']['hop_seconds'] * prod(strides):g} ms"

@@ -6,7 +6,7 @@ from statistics import median
 from asr.evaluation.result import Result
 from asr.study.kept import Kept
 from asr.study.plan import REAL, SPARSITY, is_standard
-from asr.study.recipe import augmented, changes
+from asr.study.recipe import augmented, changes, frames
 from asr.study.section import Material, Section, between, nothing_yet, seeds_of, table
 from asr.study.setting import Setting
 
@@ -21,6 +21,7 @@ RUN_BUDGET = 60  # minutes of a core for a run of the grid
 _SHOWN = (  # in columns of their own
     *("training.epochs", "training.precision", "optimizer.lr"),
     *("model.layers", "model.hidden", "model.dropout"),
+    *("model.convolutions.0.stride", "model.convolutions.1.stride"),
 )
 
 
@@ -54,6 +55,7 @@ def _recipe(run: Kept) -> dict[str, str]:
     return {
         "epochs": str(training["epochs"]),
         "layers x units": f"{model['layers']} x {model['hidden']}",
+        "a frame": frames(run.config),
         "augmentation": augmented(run.config["augmentation"]),
         "dropout": str(model["dropout"]),
         "peak rate": str(run.config["optimizer"]["lr"]),

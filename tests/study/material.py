@@ -31,6 +31,7 @@ def write_kept(
     layers: int = 2,
     dropout: float = 0.1,
     epochs: int = 4,
+    frame: int = 4,  # of output, in those of the features
     split: str = "test",
     zeros: float = 0.0,
     pruning: dict[str, Any] | None = None,
@@ -53,7 +54,11 @@ def write_kept(
     (scored / "result.json").write_text(json.dumps(content))
     config = {
         "seed": seed,
-        "model": {"hidden": hidden, "layers": layers, "dropout": dropout},
+        "features": {"hop_seconds": 0.01},
+        "model": {
+            **{"hidden": hidden, "layers": layers, "dropout": dropout},
+            "convolutions": [{"stride": [2, frame]}, {"stride": [2, 1]}],
+        },
         "training": {"epochs": epochs, "precision": "32-true"},
         "optimizer": {"lr": 1e-3},
         "data": {"max_batch": 16},

@@ -188,6 +188,21 @@ def test_each_longer_training_is_told_by_what_it_changes_besides(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_longer_training_of_other_frames_says_how_long_and_for_how_many_epochs(tmp_path):
+    short = {"experiment": "study_deep", "baseline_key": "short", "hidden": 224, "layers": 3}
+    long = {**short, "experiment": "study_long", "baseline_key": "long", "epochs": 8}
+    finer = {**short, "experiment": "study_frames", "baseline_key": "finer", "epochs": 6}
+    for group, errors, which in (("short", 10, short), ("long", 8, long), ("finer", 6, finer)):
+        frame = 3 if group == "finer" else 4
+        write_kept(tmp_path, group, damaged(errors), frame=frame, **which)
+        write_kept(tmp_path, f"{group}90", damaged(2 * errors), zeros=0.9, frame=frame, **which)
+    text = longer.section(material(tmp_path).by(DEEP)).text
+    assert "Trained for 6 epochs instead of 4 (and frames of 30 ms), the dense" in text
+    beside = "Beside the dense model of 8 epochs the one of 6 with frames of 30 ms has -25.0"
+    assert beside in text
+    assert "\n| 6, 1 seed, frames of 30 ms | greedy |" in text
+
+
 def test_costs_of_longer_trainings_are_of_their_own_unit_and_recipe(tmp_path):
     """Sparse readings with two wrong letters in a word: errors of characters, but not of words."""
     short = {"experiment": "study_deep", "baseline_key": "short", "hidden": 224, "layers": 3}
@@ -733,7 +748,7 @@ def test_tuning_is_read_from_the_validation_split(tmp_path):
     write_kept(tmp_path, "u", damaged(20), split="validation", hidden=9, experiment="study_tuning")
     write_kept(tmp_path, "u", damaged(10), split="validation", hidden=9, seed=2)  # of the grid
     text = tuning.section(material(tmp_path)).text
-    shown = ["none", "0.1", "0.001", "32-true", "none"]
+    shown = ["40 ms", "none", "0.1", "0.001", "32-true", "none"]
     rates = [f"{100 * errors / CHARACTERS:.1f}" for errors in (26, 20)]
     assert cells(text, "4 | 2 x 256") == ["4", "2 x 256", *shown, rates[0], "60"]
     assert cells(text, "4 | 2 x 9") == ["4", "2 x 9", *shown, rates[1], "60"]
@@ -744,10 +759,11 @@ def test_the_try_that_won_is_marked(tmp_path):
     write_kept(tmp_path, "t", damaged(26), hidden=9, **tried)
     for split in ("validation", "test"):
         write_kept(tmp_path / split, "dense", damaged(20), split=split)
-    write_kept(tmp_path, "far", damaged(19), hidden=10, dropout=0.05, **tried)
+    write_kept(tmp_path, "far", damaged(19), hidden=10, dropout=0.05, frame=3, **tried)
     text = tuning.section(material(tmp_path)).text
     assert cells(text, "4 | 2 x 256")[-2] == f"**{100 * 20 / CHARACTERS:.1f}**, the grid's recipe"
-    assert cells(text, "4 | 2 x 10")[3] == "0.05"
+    assert cells(text, "4 | 2 x 10")[2:5] == ["30 ms", "none", "0.05"]
+    assert cells(text, "4 | 2 x 10")[7] == "none"  # the strides are the frames, told already
     assert text.count("**") == 2
 
 
@@ -774,7 +790,7 @@ def test_a_try_says_what_it_trains_by_and_what_it_has_no_more(tmp_path):
     text = tuning.section(material(tmp_path)).text
     both = "2 time and 2 frequency masks, 2 time and 2 frequency masks"
     rows = [line.strip("| ").split(" | ") for line in text.splitlines()[2:]]
-    assert [(one[2], one[6]) for one in rows] == [
+    assert [(one[3], one[7]) for one in rows] == [
         (both, "none"),
         (both, "`scheduler=WarmUp`"),
         (both, "`augmentation.spectrum.1.time_share=0.1`"),
@@ -1025,13 +1041,13 @@ def test_the_best_model_is_chosen_by_validation(tmp_path):
     text = best.section(material(tmp_path)).text
     assert f"of 461,800 parameters, has {100 * 8 / CHARACTERS:.1f} (" in text
     assert f"split, and {100 * 4 / CHARACTERS:.1f} (" in text.splitlines()[0]
-    assert cells(text, "2 layers of 384")[2:4] == ["none", "32-true"]
+    assert cells(text, "2 layers of 384")[2:5] == ["40 ms", "none", "32-true"]
     first, other = cells(text, "2 layers of 384"), cells(text, "2 layers of 300")
-    assert [one[6] for one in (first, other)] == [f"{100 * n / CHARACTERS:.1f}" for n in (6, 9)]
-    assert first[10] == first[13] == ""
-    assert other[10].startswith("-37.5 % (")  # 5 errors beside 8
-    assert first[11].startswith(f"{100 * 4 / CHARACTERS:.1f} (")
-    assert other[11:14] == ["", "", ""]
+    assert [one[7] for one in (first, other)] == [f"{100 * n / CHARACTERS:.1f}" for n in (6, 9)]
+    assert first[11] == first[14] == ""
+    assert other[11].startswith("-37.5 % (")  # 5 errors beside 8
+    assert first[12].startswith(f"{100 * 4 / CHARACTERS:.1f} (")
+    assert other[12:15] == ["", "", ""]
     # The grid's dense model stands among them, by its validation.
     assert re.findall(r"2 layers of (\d+), dense, 1 seed", text) == ["384", "256", "300"]
     # So do those of longer trainings, once each, whatever their runs were trained for besides.
