@@ -34,14 +34,17 @@ class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         x86 = platform.machine() in {"x86_64", "AMD64"}
         for name, flags in {"portable": [], **(X86 if x86 else {})}.items():
             library = core / f"block_sparse_{name}.so"
-            partial = library.with_suffix(".partial")
+            # Of this process: another build's, or one that was killed, is no result of this one.
+            partial = library.with_suffix(f".{os.getpid()}.partial")
             command = [*compiler, *FLAGS, *flags, *sources, "-o", str(partial)]
             try:
                 done = subprocess.run(command, capture_output=True, text=True)
-                reason = done.stderr if done.returncode else ""
+                made = done.returncode == 0 and partial.is_file()
+                reason = done.stderr
             except OSError as error:
-                reason = str(error)
-            if not partial.is_file():
+                made, reason = False, str(error)
+            if not made:
+                partial.unlink(missing_ok=True)
                 self.app.display_warning(f"The {name} kernel was not built:\n{reason}")
                 continue
             partial.replace(library)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 from asr.arguments import count, positive_seconds, seconds
 from asr.errors import InputError, report_input_errors
@@ -49,8 +50,20 @@ def _exported(given: argparse.Namespace) -> Callable[[str], Transcript]:
 
 
 def _trained(given: argparse.Namespace) -> Callable[[str], Transcript]:
-    """By a run folder or a checkpoint, in torch."""
-    import torch
+    """By a run folder or a checkpoint, in torch.
+
+    Raises:
+        InputError: torch is not installed, without which exported files are transcribed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise InputError(
+            given.model,
+            expected="an exported model, since torch is not installed",
+            got=f"none: {_what_it_is(given.model)}",
+            remedy="Check the path, or install torch for run folders and checkpoints.",
+        ) from error
 
     from asr.checkpoint import load_trained
     from asr.decoding.greedy import GreedyDecoder
@@ -73,6 +86,12 @@ def _trained(given: argparse.Namespace) -> Callable[[str], Transcript]:
         )
 
     return transcribe
+
+
+def _what_it_is(path: str) -> str:
+    if Path(path).is_dir():
+        return "a folder"
+    return "another file" if Path(path).exists() else "no such file"
 
 
 def _show(path: str, transcript: Transcript, *, as_json: bool) -> None:

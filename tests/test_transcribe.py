@@ -66,6 +66,12 @@ def test_a_missing_run_is_an_input_error(tmp_path: Path):
         main([str(tmp_path / "absent"), "a.wav"])
 
 
+def test_a_missing_file_where_torch_is_not_installed(tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it fails
+    with pytest.raises(InputError, match="got none: no such file"):
+        main([str(tmp_path / "absent.safetensors"), "a.wav"])
+
+
 @pytest.mark.parametrize(
     "wrong",
     [["--chunk-seconds", "0"], ["--context-seconds", "-1"], ["--batch", "0"], ["--threads", "x"]],

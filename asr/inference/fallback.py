@@ -12,6 +12,7 @@ from asr.inference.resampling import ResamplingFilters
 
 _FRAMES = 128  # transformed at once, so that they stay in the cache
 _TAPS = 1 << 16  # of resampled samples made at once, for the same reason
+_PATCHES = 1 << 22  # values of a convolution's patches made at once, which take its kernel's size
 _VECTORS = 256  # multiplied at once: each meets every block in a copy of its own
 
 
@@ -189,11 +190,16 @@ class _Convolution:
         seen = sliding_window_view(np.pad(x, padding), (tall, long), axis=(1, 2))
         seen = seen[:, :: self._weights.stride[0], :: self._weights.stride[1]]
         patches = seen.transpose(0, 3, 4, 1, 2)  # (channels, tall, long, rows, frames)
-        size = self._weights.weight[0].size
-        y = self._weights.weight.reshape(outputs, size) @ patches.reshape(size, -1)
-        y = y.reshape(outputs, -1, frames) + self._weights.bias[:, None, None]
-        clipped: NDArray[np.float32] = np.clip(y, 0, CLIP).astype(np.float32)
-        return clipped
+        size, rows = self._weights.weight[0].size, patches.shape[3]
+        weight = self._weights.weight.reshape(outputs, size)
+        y = np.empty((outputs, rows, frames), np.float32)
+        step = max(_PATCHES // (size * rows), 1)
+        for first in range(0, frames, step):
+            some = patches[..., first : first + step].reshape(size, -1)
+            product = (weight @ some).reshape(outputs, rows, -1)
+            product += self._weights.bias[:, None, None]
+            y[..., first : first + step] = np.clip(product, 0, CLIP)
+        return y
 
 
 def _sigmoid(x: NDArray) -> NDArray:

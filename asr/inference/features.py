@@ -86,7 +86,8 @@ class FeatureExtractor:
                 got=repr(rate),
                 remedy="Pass the rate at which the samples were recorded, such as 16000.",
             )
-        wanted = self.settings.sample_rate
+        # Of numpy's integers, 32 bits hold the samples of five minutes times the rate's factor.
+        rate, wanted = int(rate), self.settings.sample_rate
         if rate == wanted:
             return None
         if rate not in self._resamplers:

@@ -42,11 +42,14 @@ class Kernel:
     def __init__(self, instruction_set: str) -> None:
         library = open_library(instruction_set) if instruction_set in available() else None
         if library is None:
+            built = available()
             raise InputError(
-                "kernel",
-                expected=f"one of {', '.join(available()) or 'none, for none was built'}",
+                "engine",
+                expected=f"one of {', '.join((*built, 'numpy'))}",
                 got=instruction_set,
-                remedy="Install again where there is a C++ compiler (g++ or clang++).",
+                remedy="Name one of these, or none for the fastest."
+                if built
+                else "For others install again where there is a C++ compiler (g++ or clang++).",
             )
         self.name = instruction_set
         self._library = library

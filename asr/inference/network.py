@@ -1,7 +1,8 @@
 """Features to log-probabilities, by an engine."""
 
+import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -33,7 +34,7 @@ class Network:
         if model.projection is not None:
             self._projection = engine.product(model.projection.weight, model.projection.bias)
         self._output = engine.product(model.output.weight, model.output.bias)
-        self._pool = ThreadPoolExecutor(1, "direction") if threads > 1 else None
+        self._beside: _Beside | None = _Beside() if threads > 1 else None
 
     def log_probabilities(self, features: Sequence[NDArray]) -> list[NDArray[np.float32]]:
         """Features `(F, T)` of each utterance to log-probabilities `(S, V)` of each."""
@@ -65,10 +66,10 @@ class Network:
     ) -> NDArray[np.float32]:
         if len(layer) == 1:
             return layer[0](x, lengths)
-        if self._pool is None:
+        if self._beside is None:
             first, second = (way(x, lengths) for way in layer)
         else:
-            other = self._pool.submit(layer[1], x, lengths)
+            other = self._beside.submit(layer[1], x, lengths)
             first, second = layer[0](x, lengths), other.result()
         if self._model.concatenate:
             return np.concatenate([first, second], axis=2)
@@ -99,6 +100,23 @@ class Network:
                 remedy="Its weights have diverged, or were rounded too far: export another.",
             )
         return log_probs
+
+
+class _Beside:
+    """A thread beside the caller's, of this process: a forked one has no threads of its parent."""
+
+    def __init__(self) -> None:
+        self._start()
+
+    def submit(self, way: Recurrence, x: NDArray, lengths: NDArray) -> Future[NDArray[np.float32]]:
+        """Run one direction of a layer there."""
+        if self._process != os.getpid():
+            self._start()
+        return self._pool.submit(way, x, lengths)
+
+    def _start(self) -> None:
+        self._pool = ThreadPoolExecutor(1, "direction")
+        self._process = os.getpid()
 
 
 def lookahead(x: NDArray, weight: NDArray) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from asr.errors import InputError
+from asr.inference import fallback
 from asr.inference.fallback import Numpy
 from asr.inference.kernel import Kernel
 from asr.inference.layers import CLIP, ConvolutionWeights
@@ -57,6 +58,14 @@ def test_any_kernel_stride_and_length(engine, shape):
         np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
         if frames > 5:
             assert (expected.min(), expected.max()) == (0, CLIP)
+
+
+def test_numpy_makes_patches_of_some_frames_at_a_time(monkeypatch):
+    weights = random_weights(np.random.default_rng(2), (5, 3), (2, 1), 3, 4)
+    x = np.random.default_rng(3).normal(size=(3, 9, 40)).astype(np.float32)
+    monkeypatch.setattr(fallback, "_PATCHES", 3 * 5 * 3 * 5 * 7)  # of 7 frames: the last has 5
+    found = Numpy().convolution(weights)(x)
+    np.testing.assert_allclose(found, convolved(weights, x), atol=1e-5, rtol=0)
 
 
 @every_engine

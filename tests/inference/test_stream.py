@@ -185,7 +185,8 @@ def test_what_cannot_be_accepted(recogniser):
             this.stream(rate)
         with pytest.raises(InputError, match="sample rate"):
             this.transcribe(np.zeros(800, np.float32), rate)
-    assert this.stream(np.int64(8000)).latency_seconds == this.stream(8000).latency_seconds
+    for short in (np.uint16, np.int32, np.int64):
+        assert this.stream(short(44100)).latency_seconds == this.stream(44100).latency_seconds
 
 
 def test_no_pieces_and_what_is_not_finite():

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from asr.inference import library
+from asr.errors import InputError
+from asr.inference import kernel, library
 from asr.inference.folding import folded
 from asr.inference.recogniser import Recogniser, engine_of
 from tests.inference.exported import pruned
@@ -73,6 +74,31 @@ def test_a_compiler_that_fails_is_told_and_the_install_goes_on(compiler, monkeyp
     assert warnings
     assert all("was not built" in warning for warning in warnings)
     assert not stale.exists()
+
+
+def test_what_another_build_left_is_no_kernel_of_this_one(monkeypatch, tmp_path):
+    core = tmp_path / "asr/inference/core"
+    core.mkdir(parents=True)
+    compiler = tmp_path / "compiler"  # writes half a library, and fails
+    compiler.write_text('#!/bin/sh\nfor last; do :; done\necho half > "$last"\nexit 1\n')
+    compiler.chmod(0o755)
+    (core / "block_sparse_portable.partial").write_bytes(b"of a build that was killed")
+    monkeypatch.setenv("CXX", str(compiler))
+    data, warnings = built(tmp_path, monkeypatch)
+    assert data == {"artifacts": []}
+    assert all("was not built" in warning for warning in warnings)
+    assert not list(core.glob("*.so"))
+    assert [path.name for path in core.glob("*.partial")] == ["block_sparse_portable.partial"]
+
+
+def test_an_engine_that_is_none_is_told_by_its_name():
+    for built in (("avx2", "portable"), ()):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernel, "available", lambda built=built: built)
+            with pytest.raises(InputError) as told:
+                engine_of("avx")
+        assert f"expected one of {', '.join((*built, 'numpy'))}, got avx." in str(told.value)
+        assert ("compiler" in str(told.value)) == (not built)
 
 
 def test_a_library_of_another_machine_is_told_and_numpy_runs(monkeypatch, tmp_path):

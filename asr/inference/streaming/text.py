@@ -1,4 +1,4 @@
-"""Labels to text as they come, in time that does not grow with the text's length."""
+"""Labels to text as they come; those before are not decoded again."""
 
 from collections.abc import Sequence
 
