@@ -1,11 +1,8 @@
 """Question 2: the size of blocks at equal sparsity."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
-from asr.statistics.bootstrap import Interval
-from asr.statistics.comparison import ALPHA, holm
+from asr.statistics.comparison import ALPHA
 from asr.study.plan import BLOCK, is_standard
 from asr.study.section import (
     Compared,
@@ -37,8 +34,8 @@ def section(material: Material) -> Section:
         )
     columns = {"zeros": lambda one: f"{100 * one.sparsity:.1f} %"}
     return Section(
-        f"{_sentence(rows)} {_each_step([one.setting for one in rows[1:]])}"
-        f" {_beside_usual(rows)}".rstrip()
+        f"{_sentence(rows)} {_beside_usual(rows)}".rstrip()
+        + "".join(_of_chance(one.setting) for one in rows[1:])
         + "\n\n"
         + comparison_table(rows, _name, what="block", more=columns, margin=MARGIN)
         + "\n"
@@ -76,50 +73,12 @@ def _name(setting: Setting) -> str:
 
 
 def _sentence(rows: list[Compared]) -> str:
-    (small, of_small), *_, (large, of_large) = found = without_reference(rows)
+    (small, of_small), *_, (large, of_large) = without_reference(rows)
     gap = compare_settings(small, large).relative
-    rates = [one.cer for one, _ in found]
-    steps = _steps([one for one, _ in found])
-    head = "the larger the block, the higher the CER: " if rates == sorted(rates) else ""
-    apart = sum(one.apart for one in steps)
-    if head and apart < len(steps):
-        head = f"the CER rises with the block ({apart} of {len(steps)} steps are told apart): "
     return (
-        f"At 90 % zeros {head}to dense {signed(of_small.relative)} with {_name(small)}, "
+        f"At 90 % zeros, to dense {signed(of_small.relative)} with {_name(small)}, "
         f"{signed(of_large.relative)} with {_name(large)}, which is {signed(gap)} to "
         f"{_name(small)}; at least {seeds_of(small, large)} each."
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """From a block to the next larger one."""
-
-    small: Setting
-    large: Setting
-    relative: Interval
-    apart: bool  # by Holm over all steps
-
-
-def _steps(sparse: Sequence[Setting]) -> list[_Step]:
-    pairs = list(pairwise(sparse))
-    gaps = [compare_settings(*pair) for pair in pairs]
-    adjusted = holm([gap.p for gap in gaps])
-    return [
-        _Step(*pair, gap.relative, p < ALPHA)
-        for pair, gap, p in zip(pairs, gaps, adjusted, strict=True)
-    ]
-
-
-def _each_step(sparse: Sequence[Setting]) -> str:
-    """Each block beside the next smaller one."""
-    said = [
-        f"{_name(one.large)} {signed(one.relative)}{'' if one.apart else ' (not told apart)'}"
-        for one in _steps(sparse)
-    ]
-    return (
-        f"Each block beside the next smaller one: {', '.join(said)}; p by Holm over these, at "
-        f"least {seeds_of(*sparse)} each.{''.join(map(_of_chance, sparse))}"
     )
 
 

@@ -73,7 +73,7 @@ class _Timed:
 
     run: str
     setting: Setting
-    seconds: float  # for a second of audio, by its ratio to the reference in each round
+    seconds: Interval  # for a second of audio: the median of the rounds
     usual_width: bool
 
     @property
@@ -117,7 +117,7 @@ def section(material: Material) -> Section:
     rounds = measured.rounds
     timed = _timed(found, measured, path)
     reference = next(one for one in timed if one.setting is found.reference)
-    points: dict[str, list[tuple[float, Interval, str]]] = {
+    points: dict[str, list[tuple[Interval, Interval, str]]] = {
         kind: [] for kind in ("dense", _USUAL, _OTHERS)
     }
     for one in timed:
@@ -128,9 +128,8 @@ def section(material: Material) -> Section:
     head = ["model", "weights not zero", "file in fp16", "CER %", "real-time factor"]
     return Section(
         f"{_better_than_dense(timed, rounds)} {_beaten(timed, rounds)}\n\n"
-        f"On {measured.how}.{measured.stand_ins} {of_rounds(rounds)} A real-time "
-        f"factor is that of {reference.name} divided by the ratio to it; of one model's rounds the "
-        f"slowest took up to {_unrest(rounds)} times as long as the fastest."
+        f"On {measured.how}.{measured.stand_ins} {of_rounds(rounds)} Of one "
+        f"model's rounds the slowest took up to {_unrest(rounds)} times as long as the fastest."
         f"{_untimed(found, timed)}\n\n"
         + table(
             [*head, f"times as fast as {reference.name}"],
@@ -179,18 +178,16 @@ def _timed(found: Grid, measured: _Measured, path: Path) -> list[_Timed]:
             remedy="Measure again, of these runs: "
             + " ".join(one.runs[0].folder.name for one in _candidates(found)),
         )
-    reference = settings[found.reference]
-    whole = rounds.median(reference) / measured.audio_seconds
     timed = [
         _Timed(
             run,
             one,
-            whole / rounds.ratio(reference, run),
+            median_interval((rounds.seconds[run] / measured.audio_seconds).tolist()),
             usual_width=one.hidden == found.reference.hidden,
         )
         for run, one in runs
     ]
-    return sorted(timed, key=lambda one: one.seconds)
+    return sorted(timed, key=lambda one: one.seconds.estimate)
 
 
 def _beaten(timed: Sequence[_Timed], rounds: Rounds) -> str:
@@ -219,7 +216,10 @@ def _better_than_dense(timed: Sequence[_Timed], rounds: Rounds) -> str:
         if other.setting.dense and not one.setting.dense and _beats(one, other, rounds)
     ]
     if better:
-        return f"Shown to be both faster and lower in CER than a dense model: {'; '.join(better)}."
+        return (
+            f"Shown to be both faster and lower in CER than a dense model: {'; '.join(better)}; "
+            "pairs are not adjusted for their number."
+        )
     return "No sparse model is shown to be both faster and lower in CER than a dense one."
 
 
@@ -262,7 +262,7 @@ def _neighbours(timed: Sequence[_Timed], rounds: Rounds) -> str:
 
 
 def _unrest(rounds: Rounds) -> str:
-    """How far the rounds of one model lay apart, which ratios within a round forget."""
+    """How far the rounds of one model lay apart."""
     return f"{max(float(each.max() / each.min()) for each in rounds.seconds.values()):.1f}"
 
 
@@ -272,6 +272,6 @@ def _row(one: _Timed, reference: _Timed, rounds: Rounds) -> list[str]:
         f"{one.setting.nonzero:,}",
         megabytes(one.setting.runs[0].weights.file_exported["fp16"]),
         percent(one.setting.cer_interval),
-        f"{one.seconds:.5f}",
+        f"{one.seconds.estimate:.5f}",
         faster(rounds, reference.run, one.run),
     ]

@@ -77,7 +77,7 @@ def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], axis: str
 
 
 def over_size(
-    series: Mapping[str, Sequence[tuple[float, Interval, str]]],
+    series: Mapping[str, Sequence[tuple[Interval, Interval, str]]],
     across: str,
     up: str,
     *,
@@ -85,6 +85,7 @@ def over_size(
 ) -> Figure:
     """Error rates over sizes: a colour a series of (size, rate, what it is), sizes by logarithm.
 
+    Either may have an interval; that of a size that was counted has no width.
     The points of a series are joined by a line, but for those of the series `apart`.
     """
     figure = Figure(figsize=(7, 4.2), layout="constrained")
@@ -94,17 +95,25 @@ def over_size(
     for (name, points), colour in zip(series.items(), colours, strict=False):
         if not points:
             continue
-        ordered = sorted(points, key=lambda point: point[0])
+        ordered = sorted(points, key=lambda point: point[0].estimate)
         axes.plot(
-            [size for size, _, _ in ordered], [100 * rate.estimate for _, rate, _ in ordered],
-            "o" if name in apart else "o-", color=colour, label=name, linewidth=1.2,
-        )  # fmt: skip
+            [size.estimate for size, _, _ in ordered],
+            [100 * rate.estimate for _, rate, _ in ordered],
+            "o" if name in apart else "o-",
+            color=colour,
+            label=name,
+            linewidth=1.2,
+        )
         for size, rate, what in ordered:
-            axes.plot([size, size], [100 * rate.low, 100 * rate.high], color=colour, linewidth=0.8)
+            here = size.estimate, 100 * rate.estimate
+            for across_it, up_it in (
+                ([here[0]] * 2, [100 * rate.low, 100 * rate.high]),
+                ([size.low, size.high], [here[1]] * 2),
+            ):
+                axes.plot(across_it, up_it, color=colour, linewidth=0.8)
             axes.annotate(
-                what, (size, 100 * rate.estimate), textcoords="offset points", xytext=(5, 5),
-                fontsize=8, color=colour,
-            )  # fmt: skip
+                what, here, textcoords="offset points", xytext=(5, 5), fontsize=8, color=colour
+            )
     axes.set_xscale("log")
     axes.set_xlabel(across)
     axes.set_ylabel(up)

@@ -9,6 +9,7 @@ from asr.study.section import (
     Section,
     beside,
     compare_settings,
+    each,
     p_value,
     percent,
     seeds_of,
@@ -31,7 +32,7 @@ def section(material: Material) -> Section:
     refuse_several_decoders([found.reference, *models])
     rows = beside(found.reference, models, unit="words")
     greedy = {one.group_key: one for one in material.settings}
-    head = ["model", "WER %", "greedy WER %", "WER to the first, relative", "p"]
+    head = ["model", "WER %", "of each seed", "greedy WER %", "WER to the first, relative", "p"]
     head += ["CER %", "greedy CER %", "CER to the first, relative"]
     text = f"{_with_and_without(material)} {_left_out(material)}\n\n{_sentences(found)}\n" + table(
         head, [_row(one, found.reference, greedy) for one in rows]
@@ -67,7 +68,7 @@ def _left_out(material: Material) -> str:
     ):
         one = found.ninety() if found else None
         if found and one:
-            shares = [f"{100 * _deleted(each):.1f}" for each in (found.reference, one)]
+            shares = [f"{100 * _deleted(model):.1f}" for model in (found.reference, one)]
             said.append(f"{name} {shares[0]} and {shares[1]} %")
     return f"Of the words said, the two leave out: {'; '.join(said)}." if len(said) == 2 else ""
 
@@ -75,8 +76,8 @@ def _left_out(material: Material) -> str:
 def _deleted(one: Setting) -> float:
     """Deletions by reference words, of all seeds."""
     results = one.system.results
-    words = sum(each.hits + each.substitutions + each.deletions for each in results)
-    return sum(each.deletions for each in results) / words
+    words = sum(result.hits + result.substitutions + result.deletions for result in results)
+    return sum(result.deletions for result in results) / words
 
 
 def _with_and_without(material: Material) -> str:
@@ -142,9 +143,11 @@ def _row(one: Compared, reference: Setting, greedy: dict[str, Setting]) -> list[
         characters = signed(compare_settings(reference, own).relative)
     return [
         with_seeds(own),
-        *(percent(each.wer_interval) for each in (own, alone)),
+        percent(own.wer_interval),
+        each(own.by_seed("words").values()),
+        percent(alone.wer_interval),
         relative,
         p,
-        *(percent(each.cer_interval) for each in (own, alone)),
+        *(percent(one.cer_interval) for one in (own, alone)),
         characters,
     ]

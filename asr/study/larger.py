@@ -101,7 +101,7 @@ def answer(material: Material) -> str:
         ]
         if gaps:
             said.append(f"{kind} {', '.join(gaps)}")
-    rates = f"CER of a sparse model, by what the dense one beside it is: {'; '.join(said)}."
+    rates = f"CER of a sparse model, to a dense one of {'; of one '.join(said)}."
     shown = " ".join([_at_or_below(pairs), *_searched(material)])
     pruned_less = _pruned_less(material.grid)
     return "\n".join([*([rates] if said else []), *_won_back(pairs), *pruned_less, shown])
@@ -213,5 +213,6 @@ def _pruned_less(found: Grid | None) -> Iterator[str]:
             )
 
 
-def _point(one: Setting) -> tuple[float, Interval, str]:
-    return float(one.recurrent_nonzero), one.cer_interval, str(one.hidden)
+def _point(one: Setting) -> tuple[Interval, Interval, str]:
+    weights = float(one.recurrent_nonzero)
+    return Interval(weights, weights, weights), one.cer_interval, str(one.hidden)

@@ -101,16 +101,9 @@ def _standing(found: Grid, near: Sequence[Setting]) -> str:
         gap = one.comparison.relative
         side = "not told apart" if one.p >= ALPHA else "higher" if gap.estimate > 0 else "lower"
         sides[side].append(f"{name(one.setting)} {signed(gap)}")
-    told = [f"{side}: {_ends(ones)}" for side, ones in sides.items() if ones]
+    told = [f"{side}: {' / '.join(ones)}" for side, ones in sides.items() if ones]
     least = seeds_of(*(one.setting for one in rows)) if rows else ""
     return f"{'; '.join(told)}; at least {least} each" if told else ""
-
-
-def _ends(ones: Sequence[str]) -> str:
-    """Those of one side, of many the first and the last, since the table has them all."""
-    if len(ones) <= 3:
-        return " / ".join(ones)
-    return f"{ones[0]} to {ones[-1]} ({len(ones)} methods)"
 
 
 def _in_other_blocks(found: Grid) -> str:

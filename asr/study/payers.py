@@ -90,7 +90,7 @@ def answer(material: Material) -> str:
         told = [_told(one) for one in own if one.told_apart and not one.already_wrong]
         by = re.split(r",| \(", kind)[0]
         if told:
-            said.append(f"Zeros cost by {by}: {'; '.join(told)}.")
+            said.append(f"By {by}: zeros add, beside the rest, to {'; to '.join(told)}.")
         elif not any(one.told_apart for one in own):
             nobody.append(by)
     if nobody:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asr.errors import InputError
+from asr.study.recipe import recipe
 from asr.study.setting import Setting, the_one
 
 REAL = "amazon_queen"  # the corpus that questions are answered on
@@ -11,6 +12,8 @@ CHEAP = "synthetic"  # that methods are compared on first
 SPARSITY = 0.9  # that sizes of blocks, methods and payers are compared at
 ALIKE = 0.1  # models whose weights differ by less, relatively, count as equally large
 BLOCK = "16x16"  # that sparsities, widths and methods are compared in
+_WIDTH = "model.hidden"
+_REMEDY = "Train both by one recipe, or keep this run in an experiment of its own."
 STANDARD = {"score": "l2", "regrow": 0.0, "exceptions": [], "start": None, "end": 0.5}
 
 
@@ -141,9 +144,27 @@ def grid(settings: Sequence[Setting], experiment: Experiment) -> Grid | None:
                 one.system.name,
                 expected=f"the recipe of {reference.system.name}, but for its pruning",
                 got=f"one whose dense parent would be {one.baseline_key}",
-                remedy="Train both by one recipe, or keep this run in an experiment of its own.",
+                remedy=_REMEDY,
             )
+    for one in dense:
+        _refuse_another_recipe(reference, one)
     return Grid(reference, sorted(dense, key=lambda one: one.hidden), sparse)
+
+
+def _refuse_another_recipe(reference: Setting, one: Setting) -> None:
+    """Models of another width are told by their width alone.
+
+    Raises:
+        InputError: more than that differs.
+    """
+    own, its = (recipe(each.config, but=[_WIDTH]) for each in (one, reference))
+    if other := sorted(key for key in {**own, **its} if own.get(key) != its.get(key)):
+        raise InputError(
+            one.system.name,
+            expected=f"the recipe of {reference.system.name}, but for its width",
+            got=", ".join(f"{key}={own.get(key, 'unset')}" for key in other),
+            remedy=_REMEDY,
+        )
 
 
 def is_standard(setting: Setting) -> bool:

@@ -1,10 +1,11 @@
 """What tells one recipe of training from another: parts of configurations, by dotted keys."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
 from asr.study.kept import Kept
+from asr.training.run_key import UNHASHED
 
 _CLASS = "._target_"  # ends the key of what a part of a configuration is made by
 _GROUPS = ("features", "augmentation", "model", "data", "optimizer", "scheduler", "training")
@@ -59,6 +60,22 @@ def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for group in _GROUPS:
         if group in config:
             yield from leaves(group, config[group])
+
+
+def recipe(config: Mapping[str, Any], but: Collection[str]) -> dict[str, str]:
+    """Dotted key and value of all that a training depends on, but for its seed.
+
+    Args:
+        config: of a run.
+        but: groups and dotted keys that are left out too.
+    """
+    unsaid = {*UNHASHED, "seed", *but}
+    return {
+        key: value
+        for group in config.keys() - unsaid
+        for key, value in leaves(group, config[group])
+        if key not in unsaid
+    }
 
 
 def leaves(key: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -154,8 +154,12 @@ def comparison_figure(rows: Sequence[Compared], name: Callable[[Setting], str]) 
 
 def rate_cells(setting: Setting) -> list[str]:
     """CER with its interval, the CER of each seed, WER with its interval; in percent."""
-    seeds = ", ".join(f"{100 * rate:.1f}" for rate in setting.rates)
-    return [percent(setting.cer_interval), seeds, percent(setting.wer_interval)]
+    return [percent(setting.cer_interval), each(setting.rates), percent(setting.wer_interval)]
+
+
+def each(rates: Iterable[float]) -> str:
+    """Of the seeds, in percent: 32.3, 31.7."""
+    return ", ".join(f"{100 * rate:.1f}" for rate in rates)
 
 
 def units_and_zeros(setting: Setting) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from asr.errors import InputError
 from asr.statistics.bootstrap import Interval
-from asr.statistics.comparison import counts
+from asr.statistics.comparison import Unit, counts
 from asr.statistics.interval import error_rate_interval
 from asr.statistics.system import System, read_systems
 from asr.study.kept import GREEDY, Decoding, Kept
@@ -103,6 +103,10 @@ class Setting:
     def rates(self) -> list[float]:
         """The character error rate of each seed."""
         return [one.cer for one in self.system.results]
+
+    def by_seed(self, unit: Unit) -> dict[int, float]:
+        """The error rate of each seed."""
+        return {one.seed: one.wer if unit == "words" else one.cer for one in self.system.results}
 
     @property
     def cer(self) -> float:

@@ -5,8 +5,8 @@ from statistics import median
 
 from asr.evaluation.result import Result
 from asr.study.kept import Kept
-from asr.study.plan import REAL, SPARSITY, is_standard
-from asr.study.recipe import augmented, changes, frames
+from asr.study.plan import LONGER, REAL, SPARSITY, is_standard
+from asr.study.recipe import augmented, changes
 from asr.study.section import Material, Section, between, nothing_yet, seeds_of, table
 from asr.study.setting import Setting
 
@@ -21,7 +21,6 @@ RUN_BUDGET = 60  # minutes of a core for a run of the grid
 _SHOWN = (  # in columns of their own
     *("training.epochs", "training.precision", "optimizer.lr"),
     *("model.layers", "model.hidden", "model.dropout"),
-    *("model.convolutions.0.stride", "model.convolutions.1.stride"),
 )
 
 
@@ -55,7 +54,6 @@ def _recipe(run: Kept) -> dict[str, str]:
     return {
         "epochs": str(training["epochs"]),
         "layers x units": f"{model['layers']} x {model['hidden']}",
-        "a frame": frames(run.config),
         "augmentation": augmented(run.config["augmentation"]),
         "dropout": str(model["dropout"]),
         "peak rate": str(run.config["optimizer"]["lr"]),
@@ -104,15 +102,20 @@ def of_sparse(material: Material) -> Section:
 def _tries(material: Material, recipe: str | None = None) -> list[tuple[Setting, Kept, Result]]:
     """Runs of the experiment by their settings, with the result on the validation split.
 
-    The first seed of the recipe that the grid took counts as one of them.
+    The first seed of the recipe that the grid took counts as one of them, and that of each dense
+    model that was trained longer.
     """
+    longer = {one.name for one in LONGER}
     return [
         (one, run, result)
         for one in material.tuned
         if one.corpus == REAL
         for run, result in zip(one.runs, one.system.results, strict=True)
         if EXPERIMENT in one.trained_for[result.run_key]
-        or (one.group_key == recipe and run is one.runs[0])
+        or (
+            run is one.runs[0]
+            and (one.group_key == recipe or (one.dense and one.experiments & longer))
+        )
     ]
 
 

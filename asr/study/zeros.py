@@ -109,13 +109,20 @@ def answer(material: Material) -> str:
         f"{place} ({' / '.join(dict.fromkeys(methods))})" for place, methods in places.items()
     )
     told = (
-        f"Methods that choose where zeros go prune most unevenly: {said} (at least "
+        f"Where a method chooses, the parts whose shares of zeros differ most are {said} (at least "
         f"{seeds_of(*(one.setting for one in found if one.free))} each, without intervals)."
     )
+    return told + _fixed_on_real_speech(found)
+
+
+def _fixed_on_real_speech(found: Sequence[_Shares]) -> str:
+    """What no method chose there: all of it, or all but what gates that share their zeros do."""
     real = [one for one in found if one.setting.corpus == REAL]
     if real and not any(one.free for one in real):
-        told += " That is on synthetic speech: on real speech all gates were given the same share."
-    return told
+        return " That is on synthetic speech: on real speech all gates were given the same share."
+    if real and all(one.setting.method in _FIXED for one in real):
+        return " On real speech gates alone were free; all layers and directions had one share."
+    return ""
 
 
 def _found(material: Material) -> list[_Shares]:
