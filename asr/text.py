@@ -18,9 +18,12 @@ from asr.errors import InputError
 
 BLANK = 0
 
-_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u0060\u00b4\uff07", "'"))
+_APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u02bc\u0060\u00b4\uff07"), "'")
+_ZERO_WIDTH_SPACE = 0x200B
 _PLAIN = re.compile(r"[a-z]+(?:[ '][a-z]+)*")
+_SEAM = re.compile(r"(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)")  # of a digit and ² or ½, a letter
 _LONGEST = {"am": 6}  # digits of a number with a name, elsewhere 12; num2words 0.5 hangs on more
+_EXACT = 13  # digits; of decimals with more, num2words 0.5 takes the rounding of doubles for digits
 _WHOLE = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"  # 1,250 is a number, 1,2500 are two
 _NUMBER = re.compile(rf"{_WHOLE}(?:\.\d+)?")
 _ORDINAL = re.compile(rf"({_WHOLE})(?:st|nd|rd|th)\b")
@@ -30,6 +33,18 @@ _QUOTED = re.compile(r"(?<!\w)'([^']*)'(?!\w)")
 _SYMBOLS = "&%+=@$\u00a3\u20ac\u00b0"
 _WORDS = ("and", "percent", "plus", "equals", "at", "dollars", "pounds", "euros", "degrees")
 _SYMBOL_WORDS = str.maketrans({s: f" {w} " for s, w in zip(_SYMBOLS, _WORDS, strict=True)})
+
+
+class _Writing(dict[int, str]):
+    """For `str.translate`: one apostrophe for all; format characters, such as soft hyphens, go.
+
+    The zero width space is of their category, but parts words.
+    """
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = "" if unicodedata.category(character) == "Cf" else character
+        return self[code]
 
 
 class _Punctuation(dict[int, str]):
@@ -45,6 +60,7 @@ class _Punctuation(dict[int, str]):
         return self[code]
 
 
+_WRITING = _Writing({**_APOSTROPHES, _ZERO_WIDTH_SPACE: " "})
 _PUNCTUATION = _Punctuation()
 
 
@@ -62,9 +78,11 @@ class BasicNormaliser:
 
     Letters of any script stay, and so does an apostrophe that touches a letter, unless a pair of
     them quotes ('word', but dogs' and 'tis). A symbol with no rule stays too: it is outside every
-    usual vocabulary, and is then reported, not lost.
+    usual vocabulary, and is then reported, not lost. Format characters (soft hyphen, joiners, marks
+    of direction) go, and part no word.
 
-    Numbers are read as English writes them, 1,250.5, in every language.
+    Numbers are read as English writes them, 1,250.5, in every language. Raised and lowered digits
+    and fractions of one character (², ₂, ½) are no part of the number beside them.
 
     Args:
         language: ISO 639-1 code by which `num2words` spells numbers.
@@ -87,7 +105,10 @@ class BasicNormaliser:
         # Most lines of a prepared corpus; everything below would leave them as they are.
         if text.isascii() and _PLAIN.fullmatch(text := text.lower()):
             return text
-        text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
+        # Before NFKC, which makes a space and an accent of U+00B4, and 102 of 10²; and after it,
+        # since it makes further apostrophes.
+        text = _SEAM.sub(_parted, text.translate(_WRITING))
+        text = unicodedata.normalize("NFKC", text).translate(_WRITING).lower()
         # Lower case can decompose (as of capital I with a dot), NFKC again makes it stable.
         text = unicodedata.normalize("NFKC", text)
         if _NUMBER.search(text):
@@ -98,7 +119,7 @@ class BasicNormaliser:
             text = text.translate(_SYMBOL_WORDS)
         text = text.translate(_PUNCTUATION)
         if "'" in text:
-            text = _QUOTED.sub(r"\1", _LONE_APOSTROPHE.sub(" ", text))
+            text = _unquoted(_LONE_APOSTROPHE.sub(" ", text))
         return " ".join(text.split())
 
     def _spelled(self, number: str, form: str) -> str:
@@ -106,13 +127,16 @@ class BasicNormaliser:
         whole, _, fraction = plain.partition(".")
         # A leading zero is read digit by digit, as in a telephone number or 007, and so is what
         # is too long to have a name.
-        named = bool(fraction) or not whole[0] == "0" < whole[1:]
-        words = None
-        point = _name(".", self.language) if fraction.endswith("0") else ""
+        leading_zero = not fraction and len(whole) > 1 and int(whole[0]) == 0
+        too_long = max(len(whole), len(fraction)) > _LONGEST.get(self.language[:2], 12)
+        exact = len(whole + fraction) <= _EXACT
+        words, point = None, ""
+        if fraction.endswith("0") or (fraction and not exact):
+            point = _name(".", self.language)
         if point:  # 3.10 is not 3.1, which it would be as a number
             digits = " ".join(_name(digit, self.language) for digit in fraction)
             words = f"{self._spelled(whole, form)}{point} {digits}"
-        elif named and max(len(whole), len(fraction)) <= _LONGEST.get(self.language[:2], 12):
+        elif exact and not leading_zero and not too_long:
             with contextlib.suppress(Exception):  # of any kind: each language lacks something else
                 value = float(plain) if fraction else int(plain)
                 words = num2words(value, lang=self.language, to=form)
@@ -120,6 +144,19 @@ class BasicNormaliser:
             words = " ".join(_name(character, self.language) for character in plain)
         # German comes with capitals, Kannada decomposed.
         return f" {unicodedata.normalize('NFKC', words).lower()} "
+
+
+def _parted(seam: re.Match[str]) -> str:
+    """A space between digits and a numeral that is none of them: a superscript, a fraction."""
+    beside = seam.string[seam.start() - 1 : seam.start() + 1]
+    return " " * any(unicodedata.category(character) == "No" for character in beside)
+
+
+def _unquoted(text: str) -> str:
+    """Without pairs of quoting apostrophes: those of 'a 'b' c' show one after the other."""
+    while (less := _QUOTED.sub(r"\1", text)) != text:
+        text = less
+    return unicodedata.normalize("NFKC", text)  # an accent behind a quote now stands on its letter
 
 
 def _name(character: str, language: str) -> str:

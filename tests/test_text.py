@@ -3,7 +3,7 @@ import sys
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asr.errors import InputError
@@ -42,6 +42,15 @@ ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
         ("", ""),
         ("a ' b", "a b"),
         ("PLAIN lines don't change", "plain lines don't change"),
+        ("don\u00b4t", "don't"),  # NFKC makes a space and an accent of it
+        ("5:00 or 1,00", "five zero zero or one zero zero"),
+        ("10\u00b2, 1\u00bd", "ten two one one \u2044 two"),
+        ("\u00b210 5\u00b9\u2044\u2082", "two ten five one \u2044 two"),
+        ("x\u00b2 21\u02e2\u1d57", "x two twenty first"),
+        ("\ufeffsoft\u00adhy\u200dphen, zero\u200bwidth", "softhyphen zero width"),
+        ("10\u00ad\u00b2", "ten two"),
+        ("'a 'b' c'", "a b c"),
+        ("'tis 'a' dogs'", "tis a dogs"),
     ],
 )  # fmt: skip
 def test_basic_normaliser(text: str, expected: str) -> None:
@@ -64,6 +73,19 @@ def test_other_languages_spell_their_own_numbers() -> None:
          "million seven hundred and eighty nine thousand and twelve point five"),
         ("ru", "3.50", "\u0442\u0440\u0438 \u0446\u0435\u043b\u044b\u0445 "
          "\u043f\u044f\u0442\u044c \u0434\u0435\u0441\u044f\u0442\u044b\u0445"),
+        ("en", "99999999999.99999999999", "ninety nine billion nine hundred and ninety nine "
+         "million nine hundred and ninety nine thousand nine hundred and ninety nine point"
+         + " nine" * 11),
+        ("en", "1234567.123456789", "one million two hundred and thirty four thousand five hundred "
+         "and sixty seven point one two three four five six seven eight nine"),
+        ("ru", "12345678901.123", "\u043e\u0434\u0438\u043d \u0434\u0432\u0430 "
+         "\u0442\u0440\u0438 \u0447\u0435\u0442\u044b\u0440\u0435 "
+         "\u043f\u044f\u0442\u044c \u0448\u0435\u0441\u0442\u044c "
+         "\u0441\u0435\u043c\u044c \u0432\u043e\u0441\u0435\u043c\u044c "
+         "\u0434\u0435\u0432\u044f\u0442\u044c \u043d\u043e\u043b\u044c "
+         "\u043e\u0434\u0438\u043d \u043e\u0434\u0438\u043d \u0434\u0432\u0430 "
+         "\u0442\u0440\u0438"),
+        ("ar", "\u0660\u0660", "\u0635\u0641\u0631 \u0635\u0641\u0631"),
         ("de", "3.50", "drei komma f\u00fcnf null"),
         ("de", "2000000 und 3.5", "zwei millionen und drei komma f\u00fcnf"),
         ("am", "1250000", "\u12a0\u1295\u12f5 \u1201\u1208\u1275 \u12a0\u121d\u1235\u1275 "
@@ -107,6 +129,8 @@ def test_unknown_language() -> None:
 
 
 @given(st.text())
+@example("'a 'b' c'")
+@example("'e'\u0301")
 def test_normalising_twice_changes_nothing(text: str) -> None:
     normalise = BasicNormaliser("en")
     once = normalise(text)

@@ -19,6 +19,7 @@ from asr.decoding.label_text import label_texts, word_spans
 from asr.decoding.lexicon import (
     check_hot_words,
     check_known,
+    check_some_writable,
     check_spaces,
     check_writable,
     read_lexicon,
@@ -78,8 +79,9 @@ class BeamDecoder:
             raise _out_of_range("hot_word_weight", "0 or a number above", hot_word_weight)
         _check_weights(language_model_weight, word_bonus)
         check_hot_words(hot_words)
-        self._limits = Limits(beam, prefix_threshold, label_threshold)
-        self._hot_words, self._hot_word_weight = tuple(hot_words), hot_word_weight
+        # As floats: 1 and 1.0 are one setting and must have one name.
+        self._limits = Limits(beam, float(prefix_threshold), float(label_threshold))
+        self._hot_words, self._hot_word_weight = tuple(hot_words), float(hot_word_weight)
         self._listed = () if lexicon is None else tuple(read_lexicon(lexicon))
         self._fusion: Fusion | None = None
         if language_model is not None:
@@ -88,12 +90,12 @@ class BeamDecoder:
             self._fusion = Fusion(
                 model=Path(language_model),
                 words=self._listed or tuple(known),
-                weight=language_model_weight,
-                bonus=word_bonus,
-                unknown=None if self._listed else unknown_word_score,
+                weight=float(language_model_weight),
+                bonus=float(word_bonus),
+                unknown=None if self._listed else float(unknown_word_score),
             )
         elif self._listed:
-            self._fusion = Fusion(None, self._listed, 1.0, word_bonus, None)
+            self._fusion = Fusion(None, self._listed, 1.0, float(word_bonus), None)
         self._texts: tuple[str, ...] = ()
         self._vocabulary: Vocabulary | None = None
         self._searches: dict[tuple[str, ...], PrefixSearch] = {}  # by labels, of all copies
@@ -105,7 +107,9 @@ class BeamDecoder:
         assert self._fusion is not None, "there is nothing to weight"
         _check_weights(language_model_weight, word_bonus)
         other = copy(self)
-        other._fusion = replace(self._fusion, weight=language_model_weight, bonus=word_bonus)
+        other._fusion = replace(
+            self._fusion, weight=float(language_model_weight), bonus=float(word_bonus)
+        )
         other._searches = {}  # the package fixes both when it loads a model
         other.language_model, other.name = other._language_model(), other._name()
         return other
@@ -137,11 +141,14 @@ class BeamDecoder:
         """The decoder for models that write with `vocabulary`; its copies load a model once.
 
         Raises:
-            InputError: the vocabulary cannot write a hot word or the lexicon, or has no spaces.
+            InputError: the vocabulary cannot write a hot word, the lexicon or any word of the
+                model, or has no spaces.
         """
         if self._fusion is not None or self._hot_words:
             check_spaces(vocabulary)
         check_writable((*self._hot_words, *self._listed), vocabulary)
+        if self._fusion is not None and self._fusion.model is not None:
+            check_some_writable(self._fusion.words, vocabulary, self._fusion.model)
         bound = copy(self)
         bound._vocabulary, bound._texts = vocabulary, tuple(label_texts(vocabulary))
         if bound._texts not in self._searches:

@@ -48,6 +48,21 @@ def check_writable(words: Sequence[str], vocabulary: Vocabulary) -> None:
         )
 
 
+def check_some_writable(words: Sequence[str], vocabulary: Vocabulary, model: object) -> None:
+    """Raise InputError if labels can write no word of a language model, which then says nothing.
+
+    The first word that they can ends the search: a model has hundreds of thousands.
+    """
+    if all(vocabulary.unknown(word) for word in words):
+        raise InputError(
+            f"language model {model}",
+            expected="words in characters of the vocabulary, in its case",
+            got=f"none of {_shown(words)}",
+            remedy="Write the model's words as the normaliser does, often in lower case, or make "
+            "the model anew: python -m asr.decoding.build_lm TEXT --out lm.arpa.",
+        )
+
+
 def check_hot_words(words: Sequence[str]) -> None:
     """Raise InputError unless each is one word; a text alone would be favoured letter by letter."""
     several = [words] if isinstance(words, str) else list(words)

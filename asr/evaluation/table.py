@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from asr.evaluation.result import Result
@@ -19,12 +20,15 @@ def table(results: Sequence[Result]) -> Table:
     for heading in ("zeros %", "weights", "WER %", "CER %", "S/D/I", "lines", "rtf"):
         shown.add_column(heading, justify="right", no_wrap=True)
     for result in results:
-        shown.add_row(
+        names = (
             f"{result.experiment}/{result.run_key}",
             " ".join(filter(None, (result.method, result.block)))
             + ", collapsed" * result.collapsed,
             f"{result.corpus}-{result.split}",
             result.decoder,
+        )
+        shown.add_row(
+            *map(escape, names),
             f"{100 * result.sparsity:.1f}",
             f"{result.nonzero:,}",
             f"{100 * result.wer:.2f}",

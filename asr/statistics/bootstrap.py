@@ -74,6 +74,7 @@ class Bootstrap:
     def p(self) -> float:
         """Two-sided p of a truth of 0: below 0.05 where 0 is outside the symmetric interval.
 
+        But for one resample at the edge (0.0505 of 2,000), since the interval ends between two.
         Never below `least_p`: five units that differ show nothing at 5 %.
         """
         if self.estimate == 0 or not (self.error == 0 or len(self.t)):

@@ -1,5 +1,6 @@
 """From two names on a command line to two systems on one test set."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -46,14 +47,19 @@ def eval_folders(pattern: str) -> tuple[list[Path], list[Path]]:
 
 
 def _paths(pattern: str) -> set[Path]:
-    if whole := glob(pattern):
-        return set(map(Path, whole))  # a comma may also be part of a name
+    if whole := _matching(pattern):
+        return set(whole)  # a comma may also be part of a name
     paths: set[Path] = set()
     for one in pattern.split(","):
-        if not (some := glob(one.strip())):
+        if not (some := _matching(one.strip())):
             raise _unscored(one.strip(), "no such folder")
-        paths.update(map(Path, some))
+        paths.update(some)
     return paths
+
+
+def _matching(pattern: str) -> list[Path]:
+    """What is there by a pattern, or by just this name: brackets may also be part of one."""
+    return [Path(path) for path in glob(pattern) or [pattern] if os.path.exists(path)]
 
 
 def _unscored(pattern: str, got: str) -> InputError:

@@ -194,6 +194,26 @@ def test_names_tell_settings_apart_by_content(tmp_path):
     assert BeamDecoder(**settings(language_model=str(moved))).name == decoders[7].name
 
 
+def test_a_number_typed_without_a_point_changes_no_name():
+    typed = {
+        "prefix_threshold": -10,
+        "label_threshold": -5,
+        "language_model": ARPA,
+        "language_model_weight": 1,
+        "word_bonus": 2,
+        "unknown_word_score": -10,
+        "hot_words": ["ab"],
+        "hot_word_weight": 10,
+    }
+    written = {key: float(one) if isinstance(one, int) else one for key, one in typed.items()}
+    decoder, same = (BeamDecoder(**settings(**change)) for change in (typed, written))
+    assert decoder.name == same.name
+    assert decoder.reweighted(2, -1).name == same.reweighted(2.0, -1.0).name
+    # What results on disk are named by stays.
+    alone = BeamDecoder(**settings(language_model=ARPA, language_model_weight=1.0))
+    assert alone.name == "beam100-lm1-bonus1.5-28ad01e4"
+
+
 @pytest.mark.parametrize(
     ("vocabulary", "changed", "told"),
     [
@@ -221,6 +241,7 @@ def test_names_tell_settings_apart_by_content(tmp_path):
         (VOCABULARY, {"hot_words": ["Ab", "ab"]}, "got 1: 'Ab'"),
         (CharacterVocabulary("ab"), {"language_model": ARPA}, "writes spaces"),
         (CharacterVocabulary("ab"), {"hot_words": ["ab"]}, "writes spaces"),
+        (CharacterVocabulary(" AB"), {"language_model": ARPA}, "none of 3: 'a', 'ab', 'b'.*as the"),
     ],
 )
 def test_what_cannot_be_used_is_told(vocabulary, changed, told):
@@ -248,6 +269,13 @@ def test_other_weights_are_what_a_decoder_of_its_own_would_have():
         assert kept.score != expected.score
     with pytest.raises(InputError, match="language_model_weight"):
         first.reweighted(math.nan, 0.0)
+
+
+def test_one_word_that_can_be_written_makes_a_language_model_usable():
+    log_probs = torch.tensor([[0.1, 0.1, 0.8]]).log()
+    vocabulary = CharacterVocabulary(" b")
+    decoded = beam(vocabulary, language_model=ARPA).decode(log_probs)
+    assert vocabulary.decode(decoded.labels) == "b"
 
 
 def test_a_lexicon_that_a_spreadsheet_wrote_is_read_without_its_mark(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.statistics.bootstrap import bootstrap, resampling_weights
+from asr.statistics.bootstrap import Bootstrap, bootstrap, resampling_weights
 
 counts = st.lists(
     st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 20)), min_size=2, max_size=40
@@ -58,6 +58,13 @@ def test_p_against_all_resamples() -> None:
     assert 0.05 < share < 0.5
     assert found.p() == pytest.approx(share, rel=0.05)
     assert found.p_below() == pytest.approx(1 - share / 2, rel=0.05)
+
+
+def test_at_the_edge_p_and_interval_disagree_by_one_resample() -> None:
+    """Of t = 0.001 ... 2 the interval ends at 1.90005; 100 of the 2,000 are above."""
+    found = Bootstrap(estimate=1.9005, error=1.0, t=np.arange(1, 2001) / 1000, least_p=0.0)
+    assert found.symmetric_interval().low == pytest.approx(1.9005 - 1.90005)
+    assert found.p() == pytest.approx(101 / 2001)
 
 
 @settings(deadline=None, max_examples=60)

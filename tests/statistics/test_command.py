@@ -155,6 +155,18 @@ def test_seeds_of_a_setting_among_others_are_named_or_chosen_by_key(runs: Path) 
     assert a.group_key == "dense2"
 
 
+def test_a_folder_with_brackets_in_its_name_is_found(runs: Path) -> None:
+    folder = runs / "fisher[clean]"
+    write_eval(folder, REFERENCES, REFERENCES, group="dense")
+    for patterns in (f"{folder}", f"{folder},{runs}/dense/run2"):
+        a, _, _ = pair(patterns, f"{runs}/sparse/run?", None)
+        assert a.group_key == "dense"
+    with pytest.raises(InputError, match=r"none\[clean\]: .* got no such folder"):
+        pair(f"{runs}/none[clean]", f"{runs}/dense/*", None)
+    with pytest.raises(InputError, match="got no such folder"):
+        pair(f"{runs}/dense/run1,", f"{runs}/dense/*", None)
+
+
 def test_keys_are_options_of_the_command(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([f"{runs}/*/*", f"{runs}/*/*", "--group-a", "dense", "--group-b", "spa"])
     out = capsys.readouterr().out

@@ -29,6 +29,7 @@ class Archive:
 
     url: str
     checksum: str  # "md5:..." or "sha256:...", as the publisher or torchaudio gives it
+    holds: str  # the folder in it that is wanted; others may share the ones above
 
     @property
     def name(self) -> str:
@@ -38,11 +39,13 @@ class Archive:
 def fetch(archive: Archive, folder: Path) -> None:
     """Download `archive` to `folder`/downloads, verify it and extract it to `folder`.
 
-    What an earlier, killed run has done is kept; a finished archive costs nothing.
+    What an earlier, killed run has done is kept; a finished archive costs nothing, unless what
+    was extracted has been deleted since.
     """
     done = folder / f".{archive.name}.extracted"
-    if done.exists():
+    if done.exists() and (folder / archive.holds).is_dir():
         return
+    done.unlink(missing_ok=True)  # or it would vouch for half of the next extraction
     path = folder / "downloads" / archive.name
     download(archive, path)
     extract(path, folder)

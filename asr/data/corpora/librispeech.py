@@ -77,7 +77,7 @@ def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utt
 
 def _archive(subset: str, mirror: str) -> Archive:
     number, md5 = SUBSETS[subset]
-    return Archive(f"{mirror}/{number}/{subset}.tar.gz", f"md5:{md5}")
+    return Archive(f"{mirror}/{number}/{subset}.tar.gz", f"md5:{md5}", f"LibriSpeech/{subset}")
 
 
 def _subset(path: Path, options: argparse.Namespace) -> list[Utterance]:

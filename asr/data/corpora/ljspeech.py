@@ -28,6 +28,7 @@ HELP = "one reader, seven books, 24 h, 22 kHz; keithito.com/LJ-Speech-Dataset; p
 ARCHIVE = Archive(
     "https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2",
     "sha256:be1a30453f28eb8dd26af4101ae40cbf2c50413b1bb21936cbcdc6fae3de8aa5",
+    "LJSpeech-1.1",
 )
 _HELD_OUT = {"LJ001": "test", "LJ050": "test", "LJ002": "validation", "LJ049": "validation"}
 
@@ -43,7 +44,7 @@ def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utt
     """train, validation and test by chapter."""
     root = locate(
         source_or_download(options, folder, [ARCHIVE]),
-        inside=["LJSpeech-1.1"],
+        inside=[ARCHIVE.holds],
         markers=["metadata.csv"],
         remedy="Name the folder LJSpeech-1.1, or fetch it with --download.",
     )

@@ -60,8 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def prepare(options: argparse.Namespace, folder: Path) -> dict[str, Sequence[Utterance]]:
     """train, dev and test as published."""
     path, checksum = RELEASES[options.release]
-    source = source_or_download(options, folder, [Archive(f"{options.mirror}/{path}", checksum)])
-    fetched = [_INSIDE[options.release]] if options.download else []
+    archive = Archive(f"{options.mirror}/{path}", checksum, _INSIDE[options.release])
+    source = source_or_download(options, folder, [archive])
+    fetched = [archive.holds] if options.download else []
     root = locate(
         source,
         inside=fetched or ["legacy", *_INSIDE.values()],

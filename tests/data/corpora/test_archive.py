@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import tarfile
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_hard_link_becomes_a_file(tmp_path):
 
 def test_fetch_from_a_file_url_and_again_from_nothing(archive, tmp_path):
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    source = Archive(archive.as_uri(), f"sha256:{digest}")
+    source = Archive(archive.as_uri(), f"sha256:{digest}", "corpus")
     fetch(source, tmp_path / "out")
     assert (tmp_path / "out/corpus/a.txt").read_text() == "first"
     (tmp_path / "out/downloads/corpus.tar.gz").unlink()
@@ -89,9 +90,30 @@ def test_fetch_from_a_file_url_and_again_from_nothing(archive, tmp_path):
     fetch(source, tmp_path / "out")
 
 
+def test_what_was_deleted_and_half_extracted_again_is_not_taken_for_done(
+    archive, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    source = Archive(archive.as_uri(), f"sha256:{digest}", "corpus/deep")
+    fetch(source, out)
+    shutil.rmtree(out / "corpus/deep")
+
+    def killed(_, folder):
+        (folder / "corpus/deep").mkdir()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("asr.data.corpora.archive.extract", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(source, out)
+    fetch(source, out)
+    assert (out / "corpus/deep/b.txt").read_text() == "second"
+
+
 def test_a_file_the_user_put_there_is_verified_too(archive, tmp_path):
     path = tmp_path / "corpus.tar.gz"
     path.write_bytes(b"something else")
     with pytest.raises(InputError, match="expected the sha256"):
-        download(Archive(archive.as_uri(), "sha256:" + "0" * 64), path)
+        download(Archive(archive.as_uri(), "sha256:" + "0" * 64, "corpus"), path)
     assert path.read_bytes() == b"something else"

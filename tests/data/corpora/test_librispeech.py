@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import io
+import shutil
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -152,6 +153,17 @@ def test_a_broken_download_is_resumed_and_then_costs_nothing(publisher, options,
         assert first.text == "GO DO YOU HEAR"
         assert Path(first.audio).is_relative_to(tmp_path / "out/LibriSpeech")
     assert handler.asked == [None, "bytes=1000-"]
+
+
+def test_a_subset_that_was_deleted_is_fetched_again(publisher, options, tmp_path):
+    handler, mirror = publisher
+    out = tmp_path / "out"
+    librispeech.prepare(_download(options, mirror), out)
+    shutil.rmtree(out / "LibriSpeech/dev-clean-2")
+    (out / "LibriSpeech/README.TXT").write_text("of all subsets\n")
+    (out / "downloads/dev-clean-2.tar.gz").unlink()
+    assert len(librispeech.prepare(_download(options, mirror), out)["dev-clean-2"]) == 2
+    assert handler.asked == [None, None]
 
 
 def test_a_whole_part_is_taken_as_it_is(publisher, options, tmp_path):
