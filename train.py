@@ -25,6 +25,7 @@ from asr.files import atomic_write
 from asr.sparsity.dense import Dense
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.quantiles import weight_quantiles
+from asr.training import telling
 from asr.training.allocator import keep_freed_memory
 from asr.training.checkpoints import best_rates, newest_readable
 from asr.training.loggers import close
@@ -34,7 +35,7 @@ from asr.training.recipe import Hardware, Recipe, make_trainer
 from asr.training.run_folder import RunFolder, TrainingInterruptedError
 from asr.training.run_identity import identify, require_dense_run
 
-say = rank_zero_only(print)  # one process speaks for all
+say = rank_zero_only(telling.say)  # one process speaks for all
 
 
 def train(cfg: DictConfig) -> None:

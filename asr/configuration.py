@@ -19,6 +19,7 @@ from typing import Any, Literal
 import hydra
 from hydra.errors import (
     ConfigCompositionException,
+    HydraException,
     InstantiationException,
     MissingConfigException,
     OverrideParseException,
@@ -30,6 +31,7 @@ from asr.errors import InputError
 
 CONFIGURATION = Path(__file__).resolve().parents[1] / "conf"
 _MISCONFIGURED = (ConfigCompositionException, OverrideParseException, OmegaConfBaseException)
+_UNSET = {"init_from": str | None, "trial": int | None}  # scalars whose default says no type
 # Constructor arguments that the entry file passes, by group of the configuration.
 RUNTIME: Mapping[str, frozenset[str]] = {
     "data": frozenset(("normaliser", "seed", "workers", "keep_gigabytes")),
@@ -75,6 +77,17 @@ def _told() -> Iterator[None]:
         sys.exit(f"error: {error}")
     except _MISCONFIGURED as error:
         sys.exit(f"error: {explained(error)}")
+    except HydraException as error:
+        if "does not support sweep type" not in str(error):
+            raise
+        # Of the grid's sweeper, which does not say of which setting.
+        refusal = InputError(
+            "the swept settings",
+            expected="values that can be counted: a,b, choice(...), range(...) or glob(...)",
+            got="an interval(...)",
+            remedy="Set hydra/sweeper=optuna to draw from it.",
+        )
+        sys.exit(f"error: {refusal}")
 
 
 def is_misconfigured(error: Exception) -> bool:
@@ -118,6 +131,8 @@ def check(cfg: DictConfig, name: str) -> None:
     for key, default in scalars.items():
         if isinstance(default, str | int | float):
             _check_type(key, cfg[key], type(default))
+        elif default is None:
+            _check_type(key, cfg[key], _UNSET[key])
     for group in sorted(groups):
         _check_node(group, OmegaConf.to_container(cfg[group], resolve=True), group)
 
@@ -188,7 +203,9 @@ def _check_type(path: str, value: Any, annotation: Any) -> None:
             path,
             expected=_shown(annotation),
             got="null" if value is None else repr(value),
-            remedy="Give a value of that type.",
+            remedy="Give a value of that type."
+            if not isinstance(value, dict)
+            else "What is built of a mapping is named in it by _target_, as in conf/.",
         )
 
 
@@ -209,6 +226,8 @@ def _fits(value: Any, annotation: Any) -> bool:
         return any(_fits(value, choice) for choice in inner)
     if origin in (list, Sequence):
         return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
+    if origin is Mapping:
+        return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
     if origin is tuple:
         return (
             isinstance(value, list) and len(value) == len(inner) and all(map(_fits, value, inner))
@@ -217,9 +236,11 @@ def _fits(value: Any, annotation: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(value, dict | list) or annotation is Any or not inspect.isclass(annotation):
+    if annotation is Any or not inspect.isclass(annotation):
         return True
-    return isinstance(value, annotation)
+    if annotation.__module__ == "builtins":
+        return isinstance(value, annotation)
+    return isinstance(value, dict) and "_target_" in value
 
 
 def _shown(annotation: Any) -> str:
@@ -230,6 +251,8 @@ def _shown(annotation: Any) -> str:
         return " or ".join(map(_shown, inner))
     if origin in (list, tuple, Sequence):
         return f"a list of {_shown(inner[0])}"
+    if origin is Mapping:
+        return f"{{NAME: {_shown(inner[1])}}}"
     if annotation is type(None):
         return "null"
     return getattr(annotation, "__name__", str(annotation))

@@ -10,6 +10,8 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.plugins.sweeper import Sweeper
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -19,6 +21,7 @@ from asr.configuration import (
     CONFIGURATION,
     RUNTIME,
     _parameters,
+    _told,
     build,
     check,
     explained,
@@ -28,6 +31,7 @@ from asr.errors import InputError
 from asr.features.log_mel import LogMel
 from asr.features.spectrogram import Spectrogram
 from asr.model.acoustic import AcousticModel
+from asr.sparsity.penalty import Penalty
 from asr.text import BasicNormaliser
 from tests import commands
 from tests.commands import tiny_run
@@ -197,9 +201,24 @@ SLIPS = {
     "scheduler.warmup=true": ("scheduler.warmup", "float", "True"),
     "seed=abc": ("seed", "int", "'abc'"),
     "runs=[a]": ("runs", "str"),
+    "init_from=[runs/x]": ("init_from", "str or null", "['runs/x']"),
+    "trial=first": ("trial", "int or null", "'first'"),
     "model.hidden": ("model.hidden", "EQUAL"),
     "model.hidden=${foo}": ("model.hidden", "foo"),
 }
+
+
+# Of a pruned run: what its constructors could not have told.
+SPARSE_SLIPS = {
+    "sparsity.penalty={kind:group_lasso,strength:1e-3,step:gradient}": (
+        "sparsity.penalty", "Penalty or null", "{'kind': 'group_lasso'", "_target_",
+    ),
+    "sparsity.dense_run=[runs/x]": ("sparsity.dense_run", "str or null", "['runs/x']"),
+    "sparsity.q=0.05": ("sparsity.q", "{NAME: float} or null", "0.05"),
+    "sparsity.q={input:much}": ("sparsity.q", "{NAME: float} or null", "much"),
+    "sparsity.exceptions=[0.8]": ("sparsity.exceptions", "a list of {NAME: Any}", "[0.8]"),
+    "sparsity.exceptions=[new]": ("sparsity.exceptions", "a list of {NAME: Any}", "['new']"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("override", "told"), SLIPS.items())
@@ -210,6 +229,28 @@ def test_a_slip_is_told_with_what_would_be_right(override: str, told: tuple[str,
     message = str(error) if isinstance(error, InputError) else explained(error)
     for part in told:
         assert part in message
+
+
+@pytest.mark.parametrize(("override", "told"), SPARSE_SLIPS.items())
+def test_a_slip_in_the_sparsity_is_told(override: str, told: tuple[str, ...]) -> None:
+    with pytest.raises((InputError, *_MISCONFIGURED)) as caught:
+        composed("sparsity=weight_pruning", override)
+    assert all(part in str(caught.value) for part in told)
+
+
+def test_what_is_built_of_a_mapping_is_named_in_it() -> None:
+    named = "_target_:asr.sparsity.penalty.Penalty,kind:l1,strength:1e-3,step:gradient"
+    cfg = composed(
+        "sparsity=weight_pruning", f"sparsity.penalty={{{named}}}", "sparsity.q={input:1}"
+    )
+    built = build(cfg.sparsity)
+    assert (built.penalty, built.q) == (Penalty("l1", 1e-3, "gradient"), {"input": 1})
+
+
+def test_a_grid_of_an_interval_is_told_who_draws_from_it() -> None:
+    swept = OverridesParser.create().parse_overrides(["optimizer.lr=interval(1e-4,1e-2)"])
+    with pytest.raises(SystemExit, match=r"got an interval.*Set hydra/sweeper=optuna"), _told():
+        BasicSweeper.split_arguments(swept, None)
 
 
 def test_values_go_through_unchanged() -> None:

@@ -70,17 +70,18 @@ class Selection:
         """The selected parts, in the model's order.
 
         Raises:
-            InputError: a pattern that matches no parameter, or one that is no matrix.
+            InputError: a pattern that is none, or matches no parameter, or one that is no matrix.
         """
-        for pattern in self.patterns:
-            if not any(re.search(pattern, name) for name in weights):
+        patterns = [_compiled("sparsity.select.patterns", pattern) for pattern in self.patterns]
+        for pattern in patterns:
+            if not any(map(pattern.search, weights)):
                 raise InputError(
                     "sparsity.select.patterns",
                     expected="patterns that each match a parameter of the model",
-                    got=f"{pattern!r}, which matches none",
+                    got=f"{pattern.pattern!r}, which matches none",
                     remedy=f"Its weights are: {', '.join(n for n in weights if 'bias' not in n)}.",
                 )
-        chosen = [n for n in weights if any(re.search(pattern, n) for pattern in self.patterns)]
+        chosen = [n for n in weights if any(pattern.search(n) for pattern in patterns)]
         return tuple(part for name in chosen for part in self._split(name, weights))
 
     def _split(self, name: str, weights: Mapping[str, Tensor]) -> list[Part]:
@@ -106,6 +107,18 @@ class Selection:
         ]
 
 
+def _compiled(setting: str, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise InputError(
+            setting,
+            expected="regular expressions",
+            got=f"{pattern!r} ({error})",
+            remedy="A backslash before (, [, *, + or ? makes it the character itself.",
+        ) from error
+
+
 def weight_type(name: str) -> str:
     """The type of a parameter by its name, "other" for what the papers do not prune."""
     return next((kind for kind, pattern in WEIGHT_TYPES.items() if pattern.search(name)), "other")
@@ -127,22 +140,24 @@ def sparsity_by_part(
     """
     asked = {part.label: sparsity for part in parts}
     for exception in exceptions:
-        if set(exception) != {"match", "sparsity"}:
+        match, share = exception.get("match"), exception.get("sparsity")
+        if len(exception) != 2 or not isinstance(match, str) or not isinstance(share, int | float):
             raise InputError(
                 "sparsity.exceptions",
                 expected="{match: PATTERN, sparsity: NUMBER}",
                 got=str(dict(exception)),
                 remedy="For example {match: /new$, sparsity: 0.8}.",
             )
-        matched = [label for label in asked if re.search(exception["match"], label)]
+        pattern = _compiled("sparsity.exceptions", match)
+        matched = [label for label in asked if pattern.search(label)]
         if not matched and parts:
             raise InputError(
                 "sparsity.exceptions",
                 expected="patterns that each match a pruned part",
-                got=f"{exception['match']!r}, which matches none",
+                got=f"{match!r}, which matches none",
                 remedy=f"The parts are: {', '.join(asked)}.",
             )
-        asked.update(dict.fromkeys(matched, float(exception["sparsity"])))
+        asked.update(dict.fromkeys(matched, float(share)))
     for label, value in asked.items():
         if not 0 <= value <= 1:
             raise InputError(

@@ -74,6 +74,20 @@ class ThresholdPruning:
                 f"threshold={self.threshold}{slope}",
                 remedy="Set sparsity.threshold=calibrated, with start_slope unset.",
             )
+        if self.q is not None and (self.threshold == "calibrated" or self.start_slope is not None):
+            raise InputError(
+                "sparsity.q",
+                expected="null where thresholds are calibrated or come from a start_slope",
+                got=str(dict(self.q)),
+                remedy="Set sparsity.threshold=paper, with start_slope unset.",
+            )
+        if self.dense_run not in (None, "auto") and not self.needs_dense_run:
+            raise InputError(
+                "sparsity.dense_run",
+                expected="auto or null where a start_slope or q says all",
+                got=str(self.dense_run),
+                remedy="Unset sparsity.start_slope and q to have thresholds from that run.",
+            )
 
     @property
     def needs_dense_run(self) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from asr.errors import InputError
 from asr.files import parse_yaml
@@ -42,6 +43,8 @@ class Pool:
         cores_per_run: int | None,
         gpus_per_run: int | None,
     ) -> None:
+        _check_list("cores", cores, int)
+        _check_list("gpus", gpus, int | str)
         self.cores = None if cores is None else sorted(set(cores))
         self.gpus, self.cores_per_run, self.gpus_per_run = gpus, cores_per_run, gpus_per_run
         self._waiting_for = ""  # as last told
@@ -49,7 +52,7 @@ class Pool:
             ("cores", cores, cores_per_run, 1),
             ("gpus", gpus, gpus_per_run, 0),
         ):
-            if each is not None and each < least:
+            if each is not None and not (isinstance(each, int) and each >= least):
                 raise InputError(
                     f"hydra.launcher.{name}_per_run",
                     expected=f"a whole number from {least}, or null",
@@ -208,6 +211,18 @@ class Pool:
         if self.gpus_per_run is not None:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(share.gpus)
         return environment
+
+
+def _check_list(name: str, named: Any, kind: Any) -> None:
+    """Raise InputError unless these are null or a list: one number is often meant as how many."""
+    if named is None or (isinstance(named, list) and all(isinstance(one, kind) for one in named)):
+        return
+    raise InputError(
+        f"hydra.launcher.{name}",
+        expected=f"numbers of the {name}, as [0,1], or null",
+        got=repr(named),
+        remedy=f"How many of them a run gets is hydra.launcher.{name}_per_run.",
+    )
 
 
 def _wind_down(running: list[RunProcess], received: Sequence[int]) -> None:

@@ -13,7 +13,10 @@ from typing import Any
 from asr.errors import InputError
 from asr.sweep.interruption import STOPPING
 from asr.sweep.job import Job, arguments
+from asr.training import telling
 from asr.training.run_folder import OUTPUT, State, owned_elsewhere, read_status, restate
+
+_LAST_BYTES = 65536  # of its output: an error ends a run, so it stands in these
 
 
 class RunProcess:
@@ -78,20 +81,25 @@ class RunProcess:
         return True
 
     def _fate(self, code: int) -> tuple[State, str]:
+        said = self._said()
+        last = said[-1] if said else "it said nothing"
         if code >= 0:
-            return "failed", f"exit code {code}: {self._last_line()}"
+            return "failed", f"exit code {code}: {last}"
         name = signal.Signals(-code).name
         if self._asked or -code in STOPPING:
             return "preempted", f"ended by {name} before it could save; submit again to continue"
-        hint = ", as the kernel does when memory is short" if name == "SIGKILL" else ""
-        return "failed", f"ended by {name}{hint}"
+        # Of several processes, one that ends with an error has Lightning kill the first.
+        errors = [line for line in said if line.startswith("error: ")]
+        short = name == "SIGKILL" and not errors
+        hint = ", as the kernel does when memory is short" if short else ""
+        return "failed", f"ended by {name}{hint}: {errors[-1] if errors else last}"
 
-    def _last_line(self) -> str:
-        """Of what it has printed: most errors are told there."""
+    def _said(self) -> list[str]:
+        """The last lines of what it has printed: most errors are told there."""
         with open(self.folder / OUTPUT, "rb") as log:
-            log.seek(max(self._output_from, log.seek(0, os.SEEK_END) - 4096))
+            log.seek(max(self._output_from, log.seek(0, os.SEEK_END) - _LAST_BYTES))
             lines = log.read().decode("utf-8", errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return [line.strip() for line in lines if line.strip()]
 
 
 def conclude(folder: Path, state: State, reason: str) -> None:
@@ -164,8 +172,7 @@ def status_of(folder: Path) -> dict[str, Any]:
 
 def say(word: str, line: str) -> None:
     """Tell the user, if one is left: a terminal that was closed must not end what still runs."""
-    with suppress(OSError):
-        print(f"{word:9} {line}", flush=True)
+    telling.say(f"{word:9} {line}")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 from asr.errors import InputError
 from asr.files import atomic_write
 from asr.sweep.process import living_pid, name_of
+from asr.training.run_folder import no_locks
 
 NAME = "sweep.json"
 
@@ -63,10 +64,17 @@ def read_record(folder: Path) -> Record:
 
 @contextmanager
 def changing(folder: Path) -> Iterator[Record]:
-    """Read, change and write the record, alone among the processes that do."""
+    """Read, change and write the record, alone among the processes that do.
+
+    Raises:
+        InputError: it is damaged, or its file system cannot lock files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / f".{NAME}.lock", "a", encoding="utf-8") as lock:
-        fcntl.lockf(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise no_locks(folder, error) from error
         record = read_record(folder)
         yield record
         content = {**vars(record), "runs": {name: vars(e) for name, e in record.runs.items()}}

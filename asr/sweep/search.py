@@ -8,6 +8,7 @@ from asr.errors import InputError
 from asr.sweep.objectives import measured, shown
 from asr.sweep.study import Draw, Study
 from asr.training.run_folder import read_status
+from asr.training.telling import say
 
 
 class Training(Protocol):
@@ -111,4 +112,4 @@ def _settle(
 
 def _say(draw: Draw, what: str) -> None:
     settings = " ".join(f"{name}={value}" for name, value in draw.settings.items())
-    print(f"trial {draw.number}  {settings}: {what}", flush=True)
+    say(f"trial {draw.number}  {settings}: {what}")

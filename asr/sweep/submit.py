@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from asr.configuration import CONFIGURATION, explained, is_misconfigured
@@ -74,15 +76,20 @@ def _where(overrides: Sequence[str]) -> tuple[Path, bool, bool]:
 
 
 def first_values(overrides: Sequence[str]) -> list[str]:
-    """The overrides with the first of several values, which is enough to see where it goes."""
+    """The overrides with the first of several values, which is enough to see where it goes.
+
+    To be called where Hydra is initialised, whose groups `glob(...)` chooses from.
+    """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     first = []
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    for override in parser.parse_overrides(list(overrides)):
         if not override.is_sweep_override():
             first.append(str(override.input_line))
         elif override.is_discrete_sweep():
-            first.append(f"{override.get_key_element()}={next(override.sweep_string_iterator())}")
+            values = islice(override.sweep_string_iterator(), 1)  # a glob may match nothing
+            first.extend(f"{override.get_key_element()}={value}" for value in values)
     return first
 
 

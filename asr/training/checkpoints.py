@@ -1,8 +1,12 @@
 """When a run saves, how it stops on a signal, and what it resumes from."""
 
+import errno
 import os
+import shutil
 import signal
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +23,9 @@ from asr.files import atomic_write, writing
 from asr.training.metrics_csv import MetricsCsv
 from asr.training.module import SpeechModule
 from asr.training.run_folder import STOPPING, RunFolder, TrainingInterruptedError
+from asr.training.telling import say
+
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # of exFAT, CIFS, FUSE
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -32,7 +39,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         try:
             if path.name == "last.ckpt" and path.is_file():
                 with writing(path):
-                    os.link(path, replaced)
+                    _link_or_copy(path, replaced)
             with atomic_write(path, "wb") as file:
                 torch.save(checkpoint, file)
             # Only now: `last` may have been damaged, and `previous` the one to resume from.
@@ -40,6 +47,18 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 os.replace(replaced, path.with_name("previous.ckpt"))
         finally:
             replaced.unlink(missing_ok=True)
+
+
+def _link_or_copy(path: Path, name: Path) -> None:
+    """Give what a file holds a second name; where a file system has no links, that of a copy."""
+    try:
+        os.link(path, name)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(path, name)
+        with open(name, "rb+") as copy:  # on the disk before it takes another's place
+            os.fsync(copy.fileno())
 
 
 def newest_readable(folder: Path) -> Path | None:
@@ -54,7 +73,7 @@ def newest_readable(folder: Path) -> Path | None:
         try:
             read_checkpoint(path)
         except InputError as error:
-            print(f"warning: {error}")
+            say(f"warning: {error}")
             refusals.append(path.name)
             continue
         return path
@@ -127,7 +146,7 @@ class Checkpoints(Checkpoint):
         self._rng = checkpoint["rng"]
         step, epoch = checkpoint["global_step"], checkpoint["epoch"]
         if self.folder.leader:
-            print(f"continuing from step {step}, epoch {epoch + 1}", flush=True)
+            say(f"continuing from step {step}, epoch {epoch + 1}")
         for logger in trainer.loggers:
             if isinstance(logger, MetricsCsv):
                 logger.forget_after(step)
@@ -146,20 +165,24 @@ class Checkpoints(Checkpoint):
                 if isinstance(logger, MetricsCsv):
                     logger.forget_after(0)
         for signum in STOPPING:
-            self._handlers[signum] = signal.signal(signum, self._on_signal)
+            self._handlers[signum] = signal.signal(signum, partial(self._on_signal, trainer))
         self._saved_at = self._began = time.monotonic()
         self._write_status(trainer)
         if _any(trainer, trainer.received_sigterm):  # it came before our handlers, to Lightning's
             raise TrainingInterruptedError(signal.SIGTERM)
 
-    def _on_signal(self, signum: int, _: FrameType | None) -> None:
+    def _on_signal(self, trainer: lightning.Trainer, signum: int, _: FrameType | None) -> None:
         # A scheduler may send one request more than once, to the process and to its group.
         if self._signal is not None and time.monotonic() - self._asked_at < 1:
             return
         if self._signal is not None:  # asked twice: do not wait for the batch
             raise KeyboardInterrupt
         self._signal, self._asked_at = signum, time.monotonic()
-        print(f"{signal.Signals(signum).name}: saving after this batch; once more to quit at once")
+        # From the epoch's last batch on, nothing is saved before it is validated.
+        ending = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        when = "validation" if ending else "this batch"
+        with suppress(RuntimeError):  # it may have come in the middle of a line
+            say(f"{signal.Signals(signum).name}: saving after {when}; once more to quit at once")
 
     def _restore_handlers(self) -> None:
         while self._handlers:

@@ -20,6 +20,7 @@ from asr.training.study_journal import (
     pruner_from,
     trial_of,
 )
+from asr.training.telling import say
 
 RATES = ("wer", "cer")  # of which the study judges by one
 
@@ -103,7 +104,7 @@ class StopHopeless(Callback):
                 self._trial.report(float(trainer.callback_metrics[self._objective]), epoch)
             return self._trial.should_prune()
         except OSError as error:
-            print(f"warning: epoch {epoch} is not reported to {self.path}: {error}", flush=True)
+            say(f"warning: epoch {epoch} is not reported to {self.path}: {error}")
             return False
 
     @staticmethod

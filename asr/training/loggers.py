@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import WandbLogger as LightningWandbLogger
 from asr import wandb_account
 from asr.errors import InputError
 from asr.training.run_folder import RunFolder
+from asr.training.telling import say
 
 # Seconds at the end of a run for what is not sent yet: without a limit, wandb would wait for a
 # server that is away for hours. What is left stays in the run folder, for `wandb sync`.
@@ -29,7 +30,7 @@ class WandbLogger(LightningWandbLogger):
             action(*arguments, **options)
         except Exception as error:  # of its service's connection, of the disk, of its own kinds
             self._lost = True
-            print(f"warning: wandb has failed, going on without it ({_in_a_line(error)})")
+            say(f"warning: wandb has failed, going on without it ({_in_a_line(error)})")
 
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
         self._attempt(super().log_metrics, metrics, step)
@@ -90,11 +91,11 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
         try:
             return [WandbLogger(experiment=start(mode))]
         except Exception as error:
-            print(f"warning: wandb is out of reach, writing an offline run ({_in_a_line(error)})")
+            say(f"warning: wandb is out of reach, writing an offline run ({_in_a_line(error)})")
     try:
         return [WandbLogger(experiment=start("offline"))]
     except Exception as error:
-        print(f"warning: no wandb for this run ({_in_a_line(error)})")
+        say(f"warning: no wandb for this run ({_in_a_line(error)})")
         return []
 
 
@@ -113,7 +114,7 @@ def close(exit_code: int) -> None:
     try:
         wandb.finish(exit_code=exit_code)
     except Exception as error:  # its service is gone; the training is what it is
-        print(f"warning: the run of wandb has no end ({_in_a_line(error)})")
+        say(f"warning: the run of wandb has no end ({_in_a_line(error)})")
 
 
 def _in_a_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ from asr.sparsity.zeros import total_sparsity, zeros_by_matrix
 from asr.training.loggers import log_pictures
 from asr.training.metrics_csv import MetricsCsv
 from asr.training.module import SpeechModule
+from asr.training.telling import say
 
 FINAL = "masks are final"  # begins a line of the output, on which a search may wait
 
@@ -61,7 +62,7 @@ class MaskRecord(Callback):
             self._final = True
             zeros = zeros_by_matrix(pruner.weights, pruner.parts)
             share = 100 * total_sparsity(zeros, pruner.parts)
-            print(f"{FINAL} at step {pruner.step}: {share:.2f} % zeros", flush=True)
+            say(f"{FINAL} at step {pruner.step}: {share:.2f} % zeros")
         if pruner.step == self._step:  # no step since
             return
         regular = pruner.step % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from asr.evaluation.error_rate import ErrorCounts, character_counts, pool, word_
 from asr.sparsity.pruner import Pruner, Update
 from asr.training.loss import alignable, ctc_losses
 from asr.training.schedules import Schedule
+from asr.training.telling import say
 
 OnNonFinite = Literal["stop", "skip"]
 
@@ -70,6 +71,7 @@ class SpeechModule(lightning.LightningModule):
         self.validation_utterances = validation_utterances
         self.skipped = 0  # batches, in this process
         self._since_step: list[Tensor] = []  # indices of the batches in the next step's gradient
+        self._overflowed = False  # whether the loss scaler has skipped the last step
         self._words = self._characters = ErrorCounts()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -102,15 +104,27 @@ class SpeechModule(lightning.LightningModule):
                 # are the running statistics that it has gone into.
                 for buffer, before in zip(self.model.buffers(), statistics, strict=True):
                     buffer.copy_(before)
-                return None if self.trainer.world_size == 1 else self._no_gradient()
+                return self._no_gradient() if self._step_needs_all else None
         self._since_step.append(batch.indices)
         loss = losses.sum() / len(losses)
         size = len(losses)
         self.log("train_loss", loss, prog_bar=True, batch_size=size, on_step=True, on_epoch=False)
         return loss
 
+    @property
+    def _step_needs_all(self) -> bool:
+        """Whether a batch without a loss would keep others' gradients from the step."""
+        # Other processes wait for this one's; under a loss scaler Lightning leaves out a step whose
+        # last batch has none, and with it what the batches before it gave.
+        accumulating = self.trainer.accumulate_grad_batches > 1
+        return self.trainer.world_size > 1 or (self._scaled and accumulating)
+
+    @property
+    def _scaled(self) -> bool:
+        """Whether there is a loss scaler, as fp16 needs one."""
+        return getattr(self.trainer.precision_plugin, "scaler", None) is not None
+
     def _no_gradient(self) -> Tensor:
-        # Other processes wait for this one's gradients: give them zeros instead of nothing.
         return torch.stack([(parameter * 0).sum() for parameter in self.parameters()]).sum()
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
@@ -126,6 +140,8 @@ class SpeechModule(lightning.LightningModule):
         """The optimizer's step, then the masks: no forward pass sees a masked weight."""
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         plain = optimizer.optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
+        if self._overflowed:  # clipping has made zeros of the finite ones, which rank no block
+            plain.zero_grad(set_to_none=True)
         self.update = self.pruner.after_step(plain) or self.update
 
     def configure_gradient_clipping(
@@ -138,9 +154,10 @@ class SpeechModule(lightning.LightningModule):
         bound = float("inf") if gradient_clip_val is None else gradient_clip_val
         norm = torch.nn.utils.clip_grad_norm_(self.parameters(), bound)
         self.log("gradient_norm", norm)
+        finite = bool(norm.isfinite())
         # In fp16 such gradients are how the loss scaler finds its scale, and it skips the step.
-        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
-        if not scaled and not bool(norm.isfinite()):
+        self._overflowed = self._scaled and not finite
+        if not self._scaled and not finite:
             self._non_finite("gradient", self._since_step, None)
             # Without a gradient the optimizer leaves weight and moments as they are.
             optimizer.zero_grad(set_to_none=True)
@@ -160,7 +177,7 @@ class SpeechModule(lightning.LightningModule):
                 "training.on_non_finite=skip.",
             )
         self.skipped += len(batches)
-        print(f"skipped: {what} is not finite in {', '.join(names)}{lengths}", flush=True)
+        say(f"skipped: {what} is not finite in {', '.join(names)}{lengths}")
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer(self.parameters())
@@ -239,10 +256,9 @@ class SpeechModule(lightning.LightningModule):
         self.model.load_state_dict(model_weights(checkpoint["state_dict"]))
         masks = checkpoint.get("sparsity", {"kept": {}})["kept"].values()
         if not all(bool(blocks.all()) for blocks in masks):
-            rank_zero_only(print)(
+            rank_zero_only(say)(
                 f"init_from={path}: its weights are taken, not its masks: what was pruned there is "
-                "zero to begin with, is trained, and stays zero only where this run prunes it",
-                flush=True,
+                "zero to begin with, is trained, and stays zero only where this run prunes it"
             )
 
 

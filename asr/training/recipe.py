@@ -20,6 +20,7 @@ from asr.training.metrics_csv import MetricsCsv
 from asr.training.module import OnNonFinite, SpeechModule
 from asr.training.report import EpochReport, progress_bars
 from asr.training.run_folder import RunFolder
+from asr.training.telling import say
 
 # Anything else is a typing error; 16-mixed silently runs in bf16 on a CPU, hence only on a GPU.
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -135,7 +136,7 @@ def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> light
             remedy="Set training.precision=bf16-mixed.",
         )
     if recipe.precision == "bf16-mixed" and on_cpu and folder.leader and not _cpu_multiplies_bf16():
-        print(
+        say(
             "warning: this processor has no bf16 instructions; where one had no AVX-512 either, "
             "bf16-mixed was ten times as slow as training.precision=32-true (another run key)"
         )

@@ -11,6 +11,7 @@ from asr.data.batch import Batch
 from asr.data.loader import ResumableLoader
 from asr.sparsity.zeros import total_sparsity, zeros_by_matrix
 from asr.training.module import SpeechModule
+from asr.training.telling import say
 
 
 class EpochReport(Callback):
@@ -79,14 +80,13 @@ class EpochReport(Callback):
         if pruner.parts:
             zeros = zeros_by_matrix(pruner.weights, pruner.parts)
             rates += f"  sparsity {100 * total_sparsity(zeros, pruner.parts):.1f} %"
-        print(
+        say(
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             f"  loss {self._losses / max(self._learnt, 1):7.2f}{rates}"
             f"  lr {trainer.optimizers[0].param_groups[0]['lr']:.1e}"
             f"  audio {self._audio / self._elapsed:.0f} s/s"
             f"  waiting {100 * self._waited / self._elapsed:.1f} %"
-            f"  {time.perf_counter() - self._epoch_started:.0f} s",
-            flush=True,
+            f"  {time.perf_counter() - self._epoch_started:.0f} s"
         )
 
 

@@ -1,5 +1,6 @@
 """A run's folder on disk: one process owns it, and `status.json` alone says how far it is."""
 
+import errno
 import fcntl
 import json
 import os
@@ -19,6 +20,7 @@ from asr.files import LEFTOVERS, atomic_write, writing
 State = Literal["queued", "running", "done", "failed", "preempted"]
 # struct flock of Linux on 64 bits: type, whence, start, length, pid.
 _FLOCK = "hhqqi4x"
+_HELD = (errno.EACCES, errno.EAGAIN)  # POSIX lets systems answer by either: another has the lock
 _OWNER = re.compile(r"host (.+), pid (\d+)")  # as `acquire` writes it into the lock
 
 # Of a terminal, of any scheduler, and those that submitit and Lightning ask SLURM to send: training
@@ -107,6 +109,9 @@ class RunFolder:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            if error.errno not in _HELD:
+                file.close()
+                raise no_locks(self.path, error) from error
             file.seek(0)
             owner = file.read().strip() or "another process"
             file.close()
@@ -169,6 +174,16 @@ class RunFolder:
             self.path,
             {**self.identity, "state": "queued", **kept, "updated": _now(), "reason": ""},
         )
+
+
+def no_locks(folder: Path, error: OSError) -> InputError:
+    """What a file system that refused to lock a file of a folder is told as."""
+    return InputError(
+        str(folder),
+        expected="a file system that can lock files",
+        got=error.strerror or str(error),
+        remedy="Mount it with locks, or set runs=FOLDER to another (docs/faults.md).",
+    )
 
 
 def restate(folder: Path, state: State, reason: str) -> None:

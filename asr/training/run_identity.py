@@ -43,8 +43,17 @@ def identify(settings: Mapping[str, Any], *, needs_dense_run: bool) -> RunIdenti
         needs_dense_run: whether the sparsity method asks for a dense run's weights.
 
     Raises:
-        InputError: a manifest is missing, or a run that it names is not done.
+        InputError: a manifest is missing, a run that it names is not done, or its experiment is
+            no folder's name.
     """
+    name = settings["experiment_name"]
+    if name in ("", ".", "..") or "/" in name:  # runs are looked for in RUNS/*/RUN_KEY
+        raise InputError(
+            "experiment_name",
+            expected="the name of one folder, without a slash",
+            got=repr(name),
+            remedy="Folders above it belong to runs: runs=runs/may experiment_name=blocks.",
+        )
     manifests = {
         path: manifest_sha256(path)
         for path in (*settings["data"]["train"], *settings["data"]["validation"])
@@ -63,7 +72,7 @@ def identify(settings: Mapping[str, Any], *, needs_dense_run: bool) -> RunIdenti
         own = before.dense_key, before.baseline_key
         parents[dense_run] = own if Path(dense_run) == dense_folder else _keys_of(dense_run)
     keys = run_keys(filled, manifests, parents)
-    folder = Path(settings["runs"]) / settings["experiment_name"] / keys.run_key
+    folder = Path(settings["runs"]) / name / keys.run_key
     waits = bool(dense_run) and Path(str(dense_run)) == dense_folder
     return RunIdentity(keys, folder, filled, dense_folder, waits)
 

@@ -150,6 +150,25 @@ def test_a_sparsity_that_no_threshold_would_come_from_is_refused(
         plain.threshold(**unread, **asked)
 
 
+@pytest.mark.parametrize(
+    ("read", "unread"),
+    [
+        ({"threshold": "calibrated"}, {"q": {"input": 0.1}}),
+        ({"threshold": "paper", "start_slope": 1.0}, {"q": {"input": 0.1}}),
+        ({"start_slope": 1.0}, {"dense_run": "runs/x"}),
+        ({"threshold": "paper", "q": {"input": 0.1}}, {"dense_run": "runs/x"}),
+    ],
+)
+def test_a_setting_that_would_not_be_read_is_refused(
+    read: dict[str, object], unread: dict[str, object]
+) -> None:
+    plain.threshold(**read)
+    plain.threshold(**read, dense_run="auto")  # the default says nothing
+    (name,) = unread
+    with pytest.raises(InputError, match=rf"sparsity\.{name}: expected .*null where"):
+        plain.threshold(**read, **unread)
+
+
 @pytest.mark.parametrize("score", ["max", "mean", "l2"])
 @pytest.mark.parametrize(
     ("shape", "left"), [((50, 80), 100), ((49, 79), 100), ((2, 2), 0), ((1, 1), 0), ((2, 11), 1)]

@@ -122,6 +122,11 @@ def test_what_is_no_matrix_is_refused_by_name(pattern: str) -> None:
         select(pattern).parts(weights(cell="lstm", nonlinearity="tanh"))
 
 
+def test_a_pattern_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match=r"sparsity\.select\.patterns: .*'weight\(' \(missing \)"):
+        select("weight(").parts(weights(cell="gru", nonlinearity="tanh"))
+
+
 def test_one_direction_alone() -> None:
     found = weights(cell="gru", nonlinearity="tanh", directions="sum")
     parts = select(r"right_to_left\.weight").parts(found)
@@ -178,6 +183,10 @@ def test_of_two_exceptions_the_last_counts() -> None:
         {"match": "/new$", "sparsity": 0.5, "density": 0.5},
         {"match": "/new$", "sparsity": 1.5},
         {"match": "/new$", "sparsity": float("nan")},
+        {"match": "/new$", "sparsity": None},
+        {"match": "/new$", "sparsity": "much"},
+        {"match": 3, "sparsity": 0.5},
+        {"match": "[new", "sparsity": 0.5},
     ],
 )
 def test_exceptions_that_mean_nothing_are_refused(exception: dict[str, Any]) -> None:

@@ -982,7 +982,7 @@ def test_every_question_has_its_answer(grid):
         write_kept(grid, score, damaged(count), zeros=0.9, pruning={"score": score}, **CHEAP)
     higher = (
         r"; higher: gradual, score l1 \+270.0 % \([^)]*\) / gradual, score l3 \+280.0 % \([^)]*\) "
-        r"/ gradual, score l4 \+290.0 % \([^)]*\) / gradual, score max \+300.0 % \([^)]*\); at least"
+        r"/ gradual, score l4 \+290.0 % \([^)]*\) / gradual, score max \+300.0 % \([^)]*\); at "
     )
     assert re.search(higher, method.answer(material(grid)))
 

@@ -70,6 +70,13 @@ def test_what_a_sparse_run_starts_from_names_it_before_that_is_trained(tmp_path:
     assert elsewhere.keys == before.keys
 
 
+@pytest.mark.parametrize("name", ["may/blocks", "/tmp/x", "a/", "..", ""])
+def test_an_experiment_is_one_folder_below_runs(tmp_path: Path, name: str) -> None:
+    """Else its dense baseline would be planned in one folder, and trained in another."""
+    with pytest.raises(InputError, match=r"experiment_name: expected the name of one folder"):
+        run(tmp_path, experiment_name=name)
+
+
 def test_an_unknown_choice_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="compared or needed"):
         with_baselines([(["a"], run(tmp_path))], "all")

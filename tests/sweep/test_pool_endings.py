@@ -39,11 +39,17 @@ pytestmark = pytest.mark.usefixtures("cores")
         ("print('bye')", "failed", "exit code 0: bye"),
         ("status('running'); 1 / 0", "failed", "exit code 1: ZeroDivisionError: division by zero"),
         ("status('failed', reason='InputError: x'); sys.exit(1)", "failed", "InputError: x"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "failed", "ended by SIGSEGV"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "failed", "ended by SIGSEGV: it said nothing"),
         (
-            "status('running'); os.kill(os.getpid(), signal.SIGKILL)",
+            "status('running'); print('epoch 1', flush=True); os.kill(os.getpid(), signal.SIGKILL)",
             "failed",
-            "ended by SIGKILL, as the kernel does when memory is short",
+            "ended by SIGKILL, as the kernel does when memory is short: epoch 1",
+        ),
+        (  # as Lightning does with the first of several processes when another one has failed
+            "print('error: x.jsonl: no', 'Child process 7 terminated', sep='\\n', flush=True)\n"
+            "os.kill(os.getpid(), signal.SIGKILL)",
+            "failed",
+            "ended by SIGKILL: error: x.jsonl: no",
         ),
         (
             "os.kill(os.getpid(), signal.SIGTERM)",

@@ -23,7 +23,7 @@ from asr.features.augmentation import Augmentation
 from asr.features.speed import SpeedPerturbation
 from asr.text import CharacterVocabulary
 from asr.training.module import SpeechModule
-from tests.training.in_process import preset, speech_data, speech_module, trainer
+from tests.training.in_process import LossScaler, preset, speech_data, speech_module, trainer
 
 SPEEDS = Augmentation(SpeedPerturbation([0.7, 1.0, 1.4]), (), ())
 
@@ -176,6 +176,31 @@ def test_a_skipped_batch_changes_nothing_and_is_counted(
     assert float(made.callback_metrics["skipped"]) == module.skipped == 1
     assert "skipped: " in capsys.readouterr().out
     assert read_checkpoint(tmp_path / "checkpoints/last.ckpt")["skipped"] == 1
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_loss_scaler_keeps_what_the_other_batches_of_a_step_gave(
+    tones: Path, tmp_path: Path, accumulate: int
+) -> None:
+    """Of a step's last batch that is skipped; one that is the whole step changes nothing."""
+    data = speech_data(tones)
+    module = speech_module(data, accumulate=accumulate, epochs=2, on_non_finite="skip")
+    history: list[dict[str, Tensor]] = []
+
+    def spoil(_: object, module: SpeechModule, batch: Batch) -> None:
+        parameters = module.model.named_parameters()
+        history.append({name: one.detach().clone() for name, one in parameters})
+        if len(history) == 2 * accumulate:
+            batch.features[0, 0, 0] = math.nan
+
+    recipe = {"epochs": 2, "accumulate": accumulate, "on_non_finite": "skip"}
+    made = trainer(tmp_path, OnBatch(spoil), **recipe)
+    made.strategy.precision_plugin = LossScaler()
+    made.fit(module, datamodule=data, weights_only=True)
+    assert module.skipped == 1
+    before, after, later = (history[steps * accumulate] for steps in (1, 2, 3))
+    assert same(after, before) == (accumulate == 1)
+    assert not same(later, after)
 
 
 def test_all_batches_of_a_skipped_step_are_counted_once(tones: Path, tmp_path: Path) -> None:

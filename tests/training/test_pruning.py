@@ -15,7 +15,7 @@ from asr.evaluation.size import measure
 from asr.sparsity.gradual import GradualPruning
 from asr.sparsity.selection import Selection
 from asr.training.module import SpeechModule
-from tests.training.in_process import speech_data, speech_module, trainer
+from tests.training.in_process import LossScaler, speech_data, speech_module, trainer
 
 RECURRENT = Selection([r"\.weight_(ih|hh)_l0$"], "separate", False)
 
@@ -106,6 +106,28 @@ def test_masked_weights_are_zero_whenever_anyone_looks(
             assert torch.equal(found, mask), name
     for blocks in module.pruner.kept.values():
         assert int(blocks.sum()) == round(0.1 * blocks.numel() - 1e-9)
+
+
+def test_a_step_that_the_loss_scaler_skipped_ranks_nothing(tones: Path, tmp_path: Path) -> None:
+    """One infinite gradient makes zeros of all others as they are clipped: they are no scores."""
+    grown: dict[bool, int] = {False: 0, True: 0}  # by whether the step has overflowed
+    data, module = pruned_module(tones, regrow=0.5)
+
+    class Overflow(Callback):
+        def on_after_backward(self, _: Any, module: Any) -> None:
+            if module.pruner.step >= module.total_steps // 3:
+                module.model.output.bias.grad[0] = torch.inf
+
+        def on_train_batch_end(self, _: Any, module: Any, *__: Any) -> None:
+            if module.update and module.update.step == module.pruner.step:
+                overflowed = module.pruner.step > module.total_steps // 3
+                grown[overflowed] += sum(module.update.grown.values())
+
+    made = trainer(tmp_path, Overflow())
+    made.strategy.precision_plugin = LossScaler()
+    made.fit(module, datamodule=data)
+    assert grown[False] > 0
+    assert grown[True] == 0
 
 
 class History(Callback):

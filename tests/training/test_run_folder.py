@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import signal
 from pathlib import Path
@@ -6,6 +8,7 @@ import pytest
 
 from asr.errors import InputError
 from asr.files import atomic_write
+from asr.sweep.record import changing
 from asr.training.metrics_csv import MetricsCsv
 from asr.training.run_folder import (
     RunFolder,
@@ -39,6 +42,20 @@ def test_a_second_process_is_refused_with_the_first_ones_name(tmp_path: Path) ->
     second.acquire()
     assert f"pid {os.getpid()}" in (tmp_path / "lock").read_text()
     second.release()
+
+
+def test_a_file_system_without_locks_is_no_other_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+    told = "expected a file system that can lock files, got No locks available"
+    with pytest.raises(InputError, match=told):
+        RunFolder(tmp_path, IDENTITY).acquire()
+    with pytest.raises(InputError, match=told), changing(tmp_path):
+        pass
 
 
 def save_and_be_killed(path: Path) -> None:
