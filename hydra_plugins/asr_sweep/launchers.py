@@ -53,6 +53,7 @@ class SweepLauncher(Launcher):
         from asr.sweep.memory import Memory, stamp
         from asr.sweep.plan import Planned, in_order, plans_of
         from asr.sweep.record import changing, read_record
+        from asr.training.telling import say
 
         home = Path(self.config.hydra.sweep.dir)
         launcher = build_launcher({"engine": self.engine, "arguments": _plain(self.arguments)})
@@ -75,7 +76,7 @@ class SweepLauncher(Launcher):
                         raise
                     why = str(error) if isinstance(error, InputError) else explained(error)
                     refused.append(f"{' '.join(overrides)}: {why}")
-                    print(f"refused {refused[-1]}", flush=True)
+                    say(f"refused {refused[-1]}")
                     plans = []
             asked.append(plans)
         planned = in_order(plan for plans in asked for plan in plans)
@@ -96,10 +97,10 @@ class SweepLauncher(Launcher):
                 planned,
                 launcher,
                 retry_failed=self.retry_failed,
-                say=lambda line: print(line, flush=True),
+                say=say,
             )
         except SweepInterruptedError as interruption:
-            print(f"{interruption}: stopped; the same command continues", flush=True)
+            say(f"{interruption}: stopped; the same command continues")
             sys.exit(interruption.exit_code)
         failed = refused + failures(views)
         error = sweep_error(home, failed, len(planned) + len(refused))

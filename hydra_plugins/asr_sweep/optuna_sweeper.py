@@ -18,6 +18,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from asr.errors import InputError
+from asr.training.telling import say
 from hydra_plugins.asr_sweep.composed import identity_of
 from hydra_plugins.asr_sweep.space import as_overrides, first_of, split
 
@@ -182,7 +183,7 @@ class Trials:
         try:
             returns = self.launcher.launch(commands, initial_job_idx=self._launched)
         except InputError as error:  # a dense baseline failed, which is no trial
-            print(f"warning: {error}", flush=True)
+            say(f"warning: {error}")
             return [None] * len(commands)
         finally:
             self._launched += len(commands)
