@@ -203,10 +203,17 @@ def _check_type(path: str, value: Any, annotation: Any) -> None:
             path,
             expected=_shown(annotation),
             got="null" if value is None else repr(value),
-            remedy="Give a value of that type."
-            if not isinstance(value, dict)
-            else "What is built of a mapping is named in it by _target_, as in conf/.",
+            remedy="What is built of a mapping is named in it by _target_, as in conf/."
+            if isinstance(value, dict)
+            and any(map(_is_built, (annotation, *typing.get_args(annotation))))
+            else "Give a value of that type.",
         )
+
+
+def _is_built(annotation: Any) -> bool:
+    """Whether Hydra builds it of a mapping with a `_target_`: a class of ours or of a library."""
+    plain = typing.get_origin(annotation) is None and inspect.isclass(annotation)
+    return plain and annotation.__module__ != "builtins"
 
 
 def _annotations(target: str) -> dict[str, Any]:
@@ -238,9 +245,9 @@ def _fits(value: Any, annotation: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     if annotation is Any or not inspect.isclass(annotation):
         return True
-    if annotation.__module__ == "builtins":
-        return isinstance(value, annotation)
-    return isinstance(value, dict) and "_target_" in value
+    if _is_built(annotation):
+        return isinstance(value, dict) and "_target_" in value
+    return isinstance(value, annotation)
 
 
 def _shown(annotation: Any) -> str:

@@ -55,7 +55,8 @@ class _Punctuation(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        spaced = unicodedata.category(character)[0] in "PZC" and character != "'"
+        kept = character == "'" or character in _SYMBOLS
+        spaced = not kept and unicodedata.category(character)[0] in "PZC"
         self[code] = " " if spaced else character
         return self[code]
 
@@ -107,7 +108,8 @@ class BasicNormaliser:
             return text
         # Before NFKC, which makes a space and an accent of U+00B4, and 102 of 10²; and after it,
         # since it makes further apostrophes.
-        text = _SEAM.sub(_parted, text.translate(_WRITING))
+        if not text.isascii():
+            text = _SEAM.sub(_parted, text.translate(_WRITING))
         text = unicodedata.normalize("NFKC", text).translate(_WRITING).lower()
         # Lower case can decompose (as of capital I with a dot), NFKC again makes it stable.
         text = unicodedata.normalize("NFKC", text)

@@ -57,7 +57,9 @@ def _trained(given: argparse.Namespace) -> Callable[[str], Transcript]:
     """
     try:
         import torch
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
         raise InputError(
             given.model,
             expected="an exported model, since torch is not installed",

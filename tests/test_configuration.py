@@ -215,7 +215,7 @@ SPARSE_SLIPS = {
     ),
     "sparsity.dense_run=[runs/x]": ("sparsity.dense_run", "str or null", "['runs/x']"),
     "sparsity.q=0.05": ("sparsity.q", "{NAME: float} or null", "0.05"),
-    "sparsity.q={input:much}": ("sparsity.q", "{NAME: float} or null", "much"),
+    "sparsity.q={input:much}": ("sparsity.q", "{NAME: float} or null", "much", "Give a value"),
     "sparsity.exceptions=[0.8]": ("sparsity.exceptions", "a list of {NAME: Any}", "[0.8]"),
     "sparsity.exceptions=[new]": ("sparsity.exceptions", "a list of {NAME: Any}", "['new']"),
 }  # fmt: skip

@@ -226,3 +226,9 @@ def test_frames_needed_are_those_of_the_labels(kind: str) -> None:
     for text in texts:
         assert vocabulary.frames_needed(text) == labels_and_repeats(vocabulary.encode(text))
     assert vocabulary.frames_needed("a zoo") is None
+
+
+def test_symbols_are_words_in_english_and_stay_to_be_reported_elsewhere():
+    symbols = "A & B 5% @ + = $"
+    assert BasicNormaliser("en")(symbols) == "a and b five percent at plus equals dollars"
+    assert BasicNormaliser("fr")(symbols) == "a & b cinq % @ + = $"

@@ -189,7 +189,7 @@ class Pruner:
             label, parameter = part.label, self.weights[part.weight]
             weight = part.of(parameter.detach())
             gradient = None
-            # In fp16 the loss scaler skips a step whose gradients overflowed; they rank nothing.
+            # What is not finite ranks nothing.
             if parameter.grad is not None and bool(parameter.grad.isfinite().all()):
                 gradient = part.of(parameter.grad)
             if (diagonal := part.kept_diagonal(weight)) is not None:

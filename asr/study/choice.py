@@ -187,7 +187,8 @@ def _timed(found: Grid, measured: _Measured, path: Path) -> list[_Timed]:
         )
         for run, one in runs
     ]
-    return sorted(timed, key=lambda one: one.seconds.estimate)
+    # By ratios within a round: the processor's speed may change between rounds.
+    return sorted(timed, key=lambda one: rounds.ratio(one.run, settings[found.reference]))
 
 
 def _beaten(timed: Sequence[_Timed], rounds: Rounds) -> str:

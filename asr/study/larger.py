@@ -100,8 +100,8 @@ def answer(material: Material) -> str:
             if pair.kind == kind
         ]
         if gaps:
-            said.append(f"{kind} {', '.join(gaps)}")
-    rates = f"CER of a sparse model, to a dense one of {'; of one '.join(said)}."
+            said.append(f"{kind}, {', '.join(gaps)}")
+    rates = f"CER of a sparse model beside a dense one: {'; '.join(said)}."
     shown = " ".join([_at_or_below(pairs), *_searched(material)])
     pruned_less = _pruned_less(material.grid)
     return "\n".join([*([rates] if said else []), *_won_back(pairs), *pruned_less, shown])

@@ -195,7 +195,7 @@ def _dense_beside_each_other(greedy: Sequence[_Pair], searched: Sequence[_Pair])
         gap = compare_settings(first.dense, second.dense).relative
         said = f"Beside the dense model of {first.epochs} epochs the one "
         said += f"of {second.epochs} " if second.epochs != first.epochs else ""
-        said += f"with {other} has {signed(gap)} of the CER"
+        said += f"with {other or 'all else alike'} has {signed(gap)} of the CER"
         if first.keys in by_search and second.keys in by_search:
             words = compare_settings(by_search[first.keys], by_search[second.keys], "words")
             said += f", {signed(words.relative)} of the WER with a language model"

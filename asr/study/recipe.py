@@ -63,13 +63,15 @@ def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def recipe(config: Mapping[str, Any], but: Collection[str]) -> dict[str, str]:
-    """Dotted key and value of all that a training depends on, but for its seed.
+    """Dotted key and value of all that a training depends on, but for its seed and its manifests.
+
+    Runs of one experiment share those, wherever they lie.
 
     Args:
         config: of a run.
         but: groups and dotted keys that are left out too.
     """
-    unsaid = {*UNHASHED, "seed", *but}
+    unsaid = {*UNHASHED, "seed", "data.train", "data.validation", "data.test", *but}
     return {
         key: value
         for group in config.keys() - unsaid

@@ -21,6 +21,7 @@ from asr.sweep.interruption import SweepInterruptedError
 from asr.sweep.overview import look, table
 from asr.sweep.resubmit import retry
 from asr.sweep.submit import submit
+from asr.training.telling import say
 
 
 @report_input_errors
@@ -30,7 +31,7 @@ def main() -> None:
     try:
         sys.exit(options.act(options))
     except SweepInterruptedError as interruption:
-        print(f"{interruption}: stopped; the same command continues", flush=True)
+        say(f"{interruption}: stopped; the same command continues")
         sys.exit(interruption.exit_code)
 
 

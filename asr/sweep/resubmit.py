@@ -22,6 +22,7 @@ from asr.sweep.overview import look
 from asr.sweep.record import Entry, Record, changing, read_record, run_name
 from asr.sweep.state import RunView, view_run
 from asr.training.run_folder import PRUNED, restate
+from asr.training.telling import say
 
 
 def retry(home: Path, *, wait: bool) -> int:
@@ -71,7 +72,7 @@ def _take_again(home: Path, *, wait: bool) -> list[tuple[Launcher, list[Job]]]:
             entry = record.runs[view.folder]
             job = Job(Path(view.folder), Path(entry.after) if entry.after else None)
             again[entry.launcher].append(job)
-            print(f"again {job.folder.name}: {view.state}, {view.reason}", flush=True)
+            say(f"again {job.folder.name}: {view.state}, {view.reason}")
             with suppress(InputError):  # the run itself tells of a damaged status
                 restate(job.folder, "queued", "")
         handed = []

@@ -71,7 +71,7 @@ class SpeechModule(lightning.LightningModule):
         self.validation_utterances = validation_utterances
         self.skipped = 0  # batches, in this process
         self._since_step: list[Tensor] = []  # indices of the batches in the next step's gradient
-        self._overflowed = False  # whether the loss scaler has skipped the last step
+        self._overflowed = False  # whether the last step's gradients did under a loss scaler
         self._words = self._characters = ErrorCounts()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -160,6 +160,9 @@ class SpeechModule(lightning.LightningModule):
         if not self._scaled and not finite:
             self._non_finite("gradient", self._since_step, None)
             # Without a gradient the optimizer leaves weight and moments as they are.
+            optimizer.zero_grad(set_to_none=True)
+        elif not self._since_step and self.trainer.world_size == 1:
+            # No batch had a loss: zeros in a gradient's place would move weights by momentum.
             optimizer.zero_grad(set_to_none=True)
         self._since_step.clear()
 

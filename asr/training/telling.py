@@ -14,4 +14,3 @@ def say(line: str) -> None:
             # Python flushes what is left of the line once more as it ends, and would exit with 120.
             with open(os.devnull, "wb") as nowhere:
                 os.dup2(nowhere.fileno(), sys.stdout.fileno())
-            raise

@@ -106,6 +106,33 @@ def test_a_silent_model_is_collapsed(tmp_path: Path, corpus: Path):
     assert trained.vocabulary.decode([]) == ""
 
 
+def judged_by(run: Path, validation_cer: float, *, without: str | None = None) -> None:
+    """Best weights of this validation CER; of the matrix `without` none is left."""
+    path = run / "checkpoints" / "best.ckpt"
+    checkpoint = torch.load(path, weights_only=True) | {"validation_cer": validation_cer}
+    if without is not None:
+        checkpoint["state_dict"][without].zero_()
+    torch.save(checkpoint, path)
+
+
+def test_the_best_weights_are_judged_by_their_validation(tmp_path: Path, corpus: Path):
+    trained = write_run(tmp_path / "run")
+    lines = read_manifest(corpus / "test.jsonl")
+    heard = recognise(trained, lines, DECODER, batch=1, batch_seconds=9.0).hypotheses
+    right = corpus / "right.jsonl"
+    write_manifest(right, [replace(u, text=h.text) for u, h in zip(lines, heard, strict=True)])
+    judged_by(tmp_path / "run", 0.96)
+    (score,) = scored([tmp_path / "run"], [right])
+    assert (score.result.cer, score.result.collapsed) == (0.0, True)
+    judged_by(tmp_path / "run", 0.2)
+    (score,) = scored([tmp_path / "run"], [corpus / "test.jsonl"])
+    assert score.result.cer > 0.95
+    assert not score.result.collapsed
+    judged_by(tmp_path / "run", 0.2, without="model.recurrent.layers.0.left_to_right.weight_hh_l0")
+    (score,) = scored([tmp_path / "run"], [corpus / "test.jsonl"])
+    assert score.result.collapsed
+
+
 def test_a_bad_run_or_manifest_does_not_stop_the_others(tmp_path: Path, corpus: Path):
     write_run(tmp_path / "good")
     write_run(tmp_path / "unsaved")

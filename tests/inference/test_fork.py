@@ -12,6 +12,8 @@ from tests.inference.exported import pruned
 SAMPLES = np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32)
 
 
+# Python 3.12 warns of the very case.
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
 def test_a_forked_process_has_a_thread_of_its_own():
     recogniser = Recogniser(folded(pruned(), {}), threads=2, engine="numpy")

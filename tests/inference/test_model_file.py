@@ -230,3 +230,12 @@ def test_int8_never_takes_more_bytes_than_fp16(block):
     sizes = {kind: matrix.stored_as(kind).weight_bytes for kind in ("fp16", "int8")}
     assert sizes["int8"] <= sizes["fp16"]
     assert (sizes["int8"] < sizes["fp16"]) == (block in ((1, 5), (4, 4)))
+
+
+def test_int8_is_rounded_to_the_nearest_of_each_block_s_own_127th():
+    dense = np.zeros((2, 10), np.float32)
+    dense[0, :5] = 12.7, -0.26, 0.04, 0.06, 0
+    dense[1, 5:] = 0, 0, 0, 0, -25.4
+    stored = BlockSparseMatrix.from_dense(dense, (1, 5)).stored_as("int8")
+    np.testing.assert_allclose(stored.scales, [0.1, 0.2], rtol=1e-6)
+    assert stored.blocks.tolist() == [[[127, -3, 0, 1, 0]], [[0, 0, 0, 0, -127]]]

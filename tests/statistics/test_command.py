@@ -8,6 +8,7 @@ import pytest
 from asr.data.manifest import Utterance, write_manifest
 from asr.errors import InputError
 from asr.statistics.__main__ import main
+from asr.statistics.comparison import compare
 from asr.statistics.pairing import Side
 from asr.statistics.pairing import pair as pair_of_sides
 from asr.statistics.system import System
@@ -74,6 +75,15 @@ def test_every_part_is_printed_and_written(runs: Path, capsys: pytest.CaptureFix
         report["b"]["wer"]["estimate"] - report["a"]["wer"]["estimate"]
     )
     assert report["comparison"]["drawn"] == "utterances"
+    compared = compare(*pair(f"{runs}/dense/*", f"{runs}/sparse/*", None)[:2])
+    for name in ("p", "p_mapsswe", "p_utterances"):
+        assert report["comparison"][name] == getattr(compared, name)
+    lengths = {
+        part["name"]: part["length"] for part in report["who_pays"]["word frequency in training"]
+    }
+    # Of five lines' ten words four are in the 20 texts; by the first manifest's 6 they are rare.
+    expected = {"out of vocabulary": 30, "rare, 1 to 10": 0, "common, over 10": 20}
+    assert lengths == expected | {"insertions": 50}
     assert len(report["who_pays"]["speaker"]) == 2
     assert len(report["most_errors"]) == 2
 

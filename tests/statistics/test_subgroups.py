@@ -57,6 +57,17 @@ def test_thirds_hold_every_utterance_once(pair: tuple[System, System]) -> None:
     ]
 
 
+def test_speaking_rates_by_hand(pair: tuple[System, System]) -> None:
+    """2, 3/2, 2/3, 1, 0 and 1/3 words a second: thirds end at 5/9 and 7/6."""
+    first, second, third = by_speaking_rate(*pair)
+    assert [first.name, third.name] == ["up to 0.56 words/s", "over 1.17 words/s"]
+    assert [(one.length, one.rate_a, one.rate_b) for one in (first, second, third)] == [
+        (2, 0, 1),
+        (6, 1 / 6, 1 / 6),
+        (5, 0, 2 / 5),
+    ]
+
+
 def test_equal_values_are_one_part(tmp_path: Path) -> None:
     a = system(tmp_path, REFERENCES, A, seconds=[2.0] * 6)
     (only,) = by_duration(a, a)

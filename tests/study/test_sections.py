@@ -208,7 +208,7 @@ def test_a_longer_training_of_other_frames_says_how_long_and_for_how_many_epochs
     assert cells(text, "6, 2 seeds, frames of 30 ms | greedy")[7] == "+100.0, +50.0"
 
 
-def test_other_changes_of_the_front_end_and_of_masks_are_named_by_their_settings(tmp_path):
+def test_other_changes_of_the_front_end_are_named_by_their_setting(tmp_path):
     def write(group, errors, zeros, config):
         out = write_kept(tmp_path, group, damaged(errors), zeros=zeros, **config)
         if config["experiment"] == "study_long":
@@ -964,7 +964,7 @@ def test_every_question_has_its_answer(grid):
             "- At 90 % zeros, to dense +",
             "- Synthetic speech, CER at 90 % in 16x16 to that of gradual pruning: not told apart: "
             "gradual, score mean +10.0 % (",
-            "as many weights +2.6 % (",
+            "as many weights, +2.6 % (",
             "No group by speaking rate is told apart from the rest.",
             "1/10.0 of the dense file in fp16, 1/10.0 in int8, and in fp16 1/20.0 of dense fp32",
         ),
