@@ -263,6 +263,14 @@ def test_regrowth_keeps_the_count_and_follows_the_gradient() -> None:
             masked = pruner.kept["weight"] & (weight.detach() == 0)
             assert masked.any(), "what comes back begins at zero"
             assert not optimizer.state[weight]["exp_avg"][masked].any()
+        if step == 20:  # a sparsity of 0.8 (1 - 0.6^3) = 0.6272, by weight alone
+            assert pruner.kept["weight"].flatten().nonzero().flatten().tolist() == [*range(63, 100)]
+        if step == 25:  # 0.8 (1 - 0.5^3) = 0.7; of the 30, 30 x 0.5 x (1 + cos(pi/2)) / 2 = 7.5
+            assert (update.grown["weight"], update.removed["weight"]) == (7, 14)
+            kept = pruner.kept["weight"].flatten().nonzero().flatten().tolist()
+            assert kept == [*range(7), *range(77, 100)]
+            momentum = optimizer.state[weight]["exp_avg"][0].tolist()
+            assert momentum == pytest.approx([0.0] * 7 + [50.0] * 3)  # a tenth of the gradient
     assert grown
 
 
