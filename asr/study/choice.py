@@ -23,6 +23,7 @@ from asr.study.section import (
     picture,
     signed,
     table,
+    times,
     told_apart,
     units_and_zeros,
 )
@@ -135,7 +136,7 @@ def section(material: Material) -> Section:
             [*head, f"times as fast as {reference.name}"],
             [_row(one, reference, rounds) for one in timed],
         )
-        + f"\n{_neighbours(timed, rounds)}\n"
+        + f"\n{_to_usual(found, timed, rounds)}{_neighbours(timed, rounds)}\n"
         + picture(_PICTURE, "CER over the real-time factor"),
         {_PICTURE: figure},
     )
@@ -242,6 +243,24 @@ def _beats(one: _Timed, other: _Timed, rounds: Rounds) -> bool:
         return False
     sooner = median_interval(rounds.ratios(other.run, one.run).tolist())
     return sooner.low > 1 and told_apart(compare_settings(one.setting, other.setting)) > 0
+
+
+def _to_usual(found: Grid, timed: Sequence[_Timed], rounds: Rounds) -> str:
+    """Times of other blocks, and of dense models of as many weights, to the usual sparse one's."""
+    usual = next((one for one in timed if one.setting is found.ninety()), None)
+    if usual is None:
+        return ""
+    alike = [
+        one
+        for one in timed
+        if one.setting in found.as_large(usual.setting)
+        or (one is not usual and one.setting in found.at_ninety)
+    ]
+    said = [
+        f"{one.name} {times(median_interval(rounds.ratios(one.run, usual.run).tolist()))}"
+        for one in alike
+    ]
+    return f"In the time of {usual.name}: {', '.join(said)}.\n\n" if said else ""
 
 
 def _neighbours(timed: Sequence[_Timed], rounds: Rounds) -> str:
