@@ -1,4 +1,4 @@
-"""Train, prune, stop, continue and score on a GPU: `pytest -m gpu` where there is one."""
+"""Train, prune and score on a GPU: `pytest -m gpu` where there is one."""
 
 import json
 import sys

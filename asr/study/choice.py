@@ -260,7 +260,7 @@ def _to_usual(found: Grid, timed: Sequence[_Timed], rounds: Rounds) -> str:
         f"{one.name} {times(median_interval(rounds.ratios(one.run, usual.run).tolist()))}"
         for one in alike
     ]
-    return f"In the time of {usual.name}: {', '.join(said)}.\n\n" if said else ""
+    return f"Times as long as {usual.name}: {', '.join(said)}.\n\n" if said else ""
 
 
 def _neighbours(timed: Sequence[_Timed], rounds: Rounds) -> str:

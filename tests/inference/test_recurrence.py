@@ -219,6 +219,7 @@ def test_gates_saturate_and_nan_stays_visible(engine, large):
         assert np.isnan(engine.recurrence(biased)(x)[2:]).all()
 
 
+@pytest.mark.skipif(not available(), reason="no kernel was built")
 def test_wrong_shapes_and_lengths_are_refused():
     rng = np.random.default_rng(8)
     for engine in map(Kernel, available()):
@@ -236,7 +237,7 @@ def test_wrong_shapes_and_lengths_are_refused():
 
 
 def test_an_unknown_instruction_set_names_those_there_are():
-    with pytest.raises(InputError, match=available()[0] if available() else "none"):
+    with pytest.raises(InputError, match=", ".join((*available(), "numpy"))):
         Kernel("sse9")
 
 
