@@ -338,7 +338,7 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
         "A sparse model is shown to err at most as much as the dense one beside it in 0 of 5 pairs."
     )
     short = larger.answer(material(grid))
-    half = r"half as wide \-14.3 % \([^)]*\) at 80 % zeros, \+185.7 % \([^)]*\) at 90 % zeros\.\nA"
+    half = r"half as wide, \-14.3 % \([^)]*\) at 80 % zeros, \+185.7 % \([^)]*\) at 90 % zeros\.\nA"
     assert re.search(half, short)
     assert short.endswith("as the dense one beside it in 0 of 5 pairs.")
     searched = {"decoder": "beam-1", "language_model": "lm.arpa"}
