@@ -40,14 +40,8 @@ def section(material: Material) -> Section:
     refuse_several_decoders(by_search)
     searched = {one.group_key: one for one in by_search}
     head = ["model", "epochs", "a frame", "augmentation", "precision", "parameters"]
-    head += [
-        "file in fp16",
-        "validation CER %",
-        "CER %",
-        "of each seed",
-        "WER %",
-        "CER to the first, relative",
-    ]
+    head += ["file in fp16", "validation CER %", "CER %", "of each seed", "WER %"]
+    head += ["CER to the first, relative"]
     head += ["CER % with a language model", "WER % with it", "that WER to the first, relative"]
     rows = [
         [

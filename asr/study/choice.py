@@ -23,7 +23,6 @@ from asr.study.section import (
     picture,
     signed,
     table,
-    times,
     told_apart,
     units_and_zeros,
 )
@@ -256,10 +255,7 @@ def _to_usual(found: Grid, timed: Sequence[_Timed], rounds: Rounds) -> str:
         if one.setting in found.as_large(usual.setting)
         or (one is not usual and one.setting in found.at_ninety)
     ]
-    said = [
-        f"{one.name} {times(median_interval(rounds.ratios(one.run, usual.run).tolist()))}"
-        for one in alike
-    ]
+    said = [f"{one.name} {faster(rounds, one.run, usual.run)}" for one in alike]
     return f"Times as long as {usual.name}: {', '.join(said)}.\n\n" if said else ""
 
 

@@ -11,7 +11,7 @@ from asr.statistics.comparison import ALPHA, Unit, counts, holm
 from asr.statistics.contrast import Ratio, contrast
 from asr.study.equal_width import MARGIN
 from asr.study.plan import LONGER, Grid, grid
-from asr.study.recipe import augmented, frames, recipe
+from asr.study.recipe import augmented, frames, other_settings
 from asr.study.section import (
     Material,
     Section,
@@ -229,8 +229,7 @@ def _other_changes(short: _Pair, long: _Pair) -> str:
     """What the longer recipe has in the groups of settings that either model does not share."""
     said: dict[str, None] = {}
     for before, after in ((short.dense, long.dense), (short.sparse, long.sparse)):
-        one, other = (recipe(each.config, but=[_EPOCHS]) for each in (before, after))
-        keys = sorted(key for key in {**one, **other} if one.get(key) != other.get(key))
+        keys = other_settings(before.config, after.config, but=[_EPOCHS])
         groups = dict.fromkeys(".".join(key.split(".")[:2]) for key in keys)
         said |= {_value(group, before.config, after.config): None for group in groups}
     return ", ".join(said)

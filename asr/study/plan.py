@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asr.errors import InputError
-from asr.study.recipe import recipe
+from asr.study.recipe import other_settings
 from asr.study.setting import Setting, the_one
 
 REAL = "amazon_queen"  # the corpus that questions are answered on
@@ -157,12 +157,11 @@ def _refuse_another_recipe(reference: Setting, one: Setting) -> None:
     Raises:
         InputError: more than that differs.
     """
-    own, its = (recipe(each.config, but=[_WIDTH]) for each in (one, reference))
-    if other := sorted(key for key in {**own, **its} if own.get(key) != its.get(key)):
+    if other := other_settings(reference.config, one.config, but=[_WIDTH]):
         raise InputError(
             one.system.name,
             expected=f"the recipe of {reference.system.name}, but for its width",
-            got=", ".join(f"{key}={own.get(key, 'unset')}" for key in other),
+            got=", ".join(f"{key}={value}" for key, value in other.items()),
             remedy=_REMEDY,
         )
 

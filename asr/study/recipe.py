@@ -62,15 +62,24 @@ def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from leaves(group, config[group])
 
 
-def recipe(config: Mapping[str, Any], but: Collection[str]) -> dict[str, str]:
-    """Dotted key and value of all that a training depends on, but for its seed and its manifests.
+def other_settings(
+    before: Mapping[str, Any], after: Mapping[str, Any], but: Collection[str]
+) -> dict[str, str]:
+    """What two trainings depend on and do not share: dotted key and value in the second.
 
-    Runs of one experiment share those, wherever they lie.
+    But for seeds and manifests: runs of one experiment share those, wherever they lie. What only
+    the first has is "unset".
 
     Args:
-        config: of a run.
+        before, after: of two runs.
         but: groups and dotted keys that are left out too.
     """
+    one, other = (_recipe(config, but) for config in (before, after))
+    keys = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+    return {key: other.get(key, "unset") for key in keys}
+
+
+def _recipe(config: Mapping[str, Any], but: Collection[str]) -> dict[str, str]:
     unsaid = {*UNHASHED, "seed", "data.train", "data.validation", "data.test", *but}
     return {
         key: value
