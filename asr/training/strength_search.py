@@ -1,10 +1,14 @@
-"""The strength of group lasso that ends at an asked sparsity.
+"""The strength of a penalty that ends at an asked sparsity.
 
     python -m asr.training.strength_search 0.9 +experiment=demo
+    python -m asr.training.strength_search 0.9 +experiment=demo sparsity=group_lasso_pruning \
+        sparsity.sparsity=0.6
 
-runs `train.py sparsity=group_lasso` with the overrides that follow, until the masks are final, at
-one strength after the other. Every try is a run that its own command continues, so a search that
-was interrupted goes on where it was; the last one is the run asked for, to be trained to its end.
+runs `train.py sparsity=group_lasso`, or another method that has a penalty, with the overrides that
+follow, until the masks are final, at one strength after the other. Beside thresholds the strength
+adds to what they prune: set them (`sparsity.sparsity`) below what is asked. Every try is a run that
+its own command continues, so a search that was interrupted goes on where it was; the last one is
+the run asked for, to be trained to its end.
 """
 
 import argparse
@@ -83,10 +87,16 @@ def search(
     )
 
 
+def training_arguments(strength: float, overrides: Sequence[str]) -> list[str]:
+    """Of `train.py`, for a try: group lasso alone where `overrides` choose no method."""
+    chosen = any(override.startswith("sparsity=") for override in overrides)
+    method = [] if chosen else ["sparsity=group_lasso"]
+    return [*method, *overrides, f"sparsity.penalty.strength={strength:.6g}"]
+
+
 def train_until_final(strength: float, overrides: Sequence[str]) -> float:
     """The sparsity of a training at a strength, which is stopped as soon as the masks are final."""
-    command = [sys.executable, "train.py", "sparsity=group_lasso", *overrides]
-    command.append(f"sparsity.penalty.strength={strength:.6g}")
+    command = [sys.executable, "train.py", *training_arguments(strength, overrides)]
     folder, said = None, []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -126,11 +136,8 @@ def main() -> None:
         return sparsity
 
     tries = search(landing, options.sparsity, options.start, options.tolerance, options.tries)
-    overrides = " ".join(options.overrides)
-    print(
-        "its run, to be trained to the end: python train.py sparsity=group_lasso "
-        f"{overrides} sparsity.penalty.strength={tries[-1].strength:.6g}"
-    )
+    arguments = training_arguments(tries[-1].strength, options.overrides)
+    print(f"its run, to be trained to the end: python train.py {' '.join(arguments)}")
 
 
 if __name__ == "__main__":

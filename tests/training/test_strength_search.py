@@ -8,7 +8,7 @@ import pytest
 
 from asr.errors import InputError
 from asr.training import strength_search
-from asr.training.strength_search import search
+from asr.training.strength_search import search, training_arguments
 from tests.commands import run, tiny_run
 
 
@@ -54,6 +54,20 @@ def test_what_no_search_can_find_is_refused_before_any_training(
     with pytest.raises(SystemExit):
         strength_search.main()
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("overrides", "arguments"),
+    [
+        (["seed=2"], "sparsity=group_lasso seed=2 sparsity.penalty.strength=0.25"),
+        (
+            ["sparsity=group_lasso_pruning", "sparsity.sparsity=0.6"],
+            "sparsity=group_lasso_pruning sparsity.sparsity=0.6 sparsity.penalty.strength=0.25",
+        ),
+    ],
+)
+def test_a_method_that_is_named_is_the_one_searched(overrides: list[str], arguments: str) -> None:
+    assert " ".join(training_arguments(0.25, overrides)) == arguments
 
 
 @pytest.mark.flow
