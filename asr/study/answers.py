@@ -8,7 +8,6 @@ from asr.study import (
     choice,
     equal_width,
     gain,
-    language_model,
     larger,
     longer,
     method,
@@ -29,7 +28,7 @@ def _together(*answers: Callable[[Material], str]) -> Callable[[Material], Secti
 
 
 SECTIONS: Final[dict[str, Callable[[Material], Section]]] = {
-    "answer-equal-width": _together(equal_width.answer, language_model.answer, longer.answer),
+    "answer-equal-width": _together(equal_width.answer, longer.answer),
     "answer-block-size": _together(block_size.answer),
     "answer-method": _together(method.answer),
     "answer-larger": _together(larger.answer),

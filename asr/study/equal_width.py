@@ -49,16 +49,15 @@ def answer(material: Material) -> str:
     if not found:
         return ""
     rates = "; ".join(
-        f"at {100 * one.sparsity:.0f} % {100 * one.cer:.1f} %, {signed(gap.relative)}, "
+        f"{100 * one.cer:.1f} % at {100 * one.sparsity:.0f} % zeros, {signed(gap.relative)}, "
         f"{seeds_of(one)}"
         for one, gap in found
     )
     verdicts = [verdict(gap, MARGIN) for _, gap in found]
     return (
-        f"With zeros the dense model's CER of {100 * rows[0].setting.cer:.1f} % becomes {rates}. "
-        f"Within {100 * MARGIN:g} % of it: shown for {verdicts.count('shown')} of {len(found)}, "
-        f"refuted for {verdicts.count('refuted')}. All have the dense one's settings and number "
-        "of epochs."
+        f"The dense model's CER of {100 * rows[0].setting.cer:.1f} % becomes {rates}. Within "
+        f"{100 * MARGIN:g} % of it: shown for {verdicts.count('shown')} of {len(found)}, refuted "
+        f"for {verdicts.count('refuted')}."
     )
 
 

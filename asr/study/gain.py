@@ -98,8 +98,9 @@ def answer(material: Material) -> str:
         kind: f"1/{weights.file_dense[kind] / weights.file_exported[kind]:.1f}" for kind in _KINDS
     }
     said = (
-        f"{units_and_zeros(one)}, takes {smaller['fp16']} of the dense file in fp16, "
-        f"{smaller['int8']} in int8, and in fp16 1/{weights.times_smaller:.1f} of dense fp32"
+        f"{units_and_zeros(one)}, has a CER of {100 * one.cer:.1f} instead of "
+        f"{100 * found.reference.cer:.1f} %, and takes {smaller['fp16']} of the dense file in "
+        f"fp16, {smaller['int8']} in int8, and in fp16 1/{weights.times_smaller:.1f} of dense fp32."
     )
     path = material.measured(SPEED)
     if path.is_file():
@@ -107,15 +108,15 @@ def answer(material: Material) -> str:
         case = cases[0]
         library = case.fastest(_SPARSE)
         said += (
-            f"; {_named(case)} it is {faster(case.rounds, _OWN, _SPARSE)} as fast as the dense one "
-            "in the same runtime, which is the zeros' doing, and "
-            f"{faster(case.rounds, library, _SPARSE)} as the fastest dense library, {library}; "
-            "over one thread and two, one utterance and a batch "
+            f"\n{_named(case).capitalize()} it is {faster(case.rounds, _OWN, _SPARSE)} as fast as "
+            "the dense one in the same runtime, which is the zeros' doing, and "
+            f"{faster(case.rounds, library, _SPARSE)} as the fastest dense library, {library}.\n"
+            "Over one thread and two, one utterance and a batch it is "
             f"{_times(cases, lambda one: _OWN)} times as fast as the first and "
             f"{_times(cases, lambda one: one.fastest(_SPARSE))} times as the fastest library, int8 "
-            "included"
+            "included."
         )
-    return f"{said}, for a CER of {100 * one.cer:.1f} instead of {100 * found.reference.cer:.1f} %."
+    return said
 
 
 def speed(material: Material) -> Section:

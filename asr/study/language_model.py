@@ -49,16 +49,6 @@ def section(material: Material) -> Section:
     return Section(text)
 
 
-def answer(material: Material) -> str:
-    """What the usual sparse model costs with a language model."""
-    found = material.searched_grid
-    one = found.ninety() if found else None
-    if found is None or one is None:
-        return ""
-    gap = compare_settings(found.reference, one, "words").relative
-    return f"With a language model {units_and_zeros(one)}, costs {signed(gap)} of the WER."
-
-
 def _left_out(material: Material) -> str:
     """Words that the dense and the usual sparse model leave out, greedily and with a model."""
     said = []

@@ -78,8 +78,9 @@ def section(material: Material) -> Section:
         points.setdefault(f"{100 * one.sparsity:.0f} % in {BLOCK}", []).append(_point(one))
     across = "weights of the recurrent layers that are not zero"
     figure = figures.over_size(points, across, "CER, %, test split")
+    shown = " ".join([_at_or_below(pairs), *_searched(material)])
     return Section(
-        f"{_at_or_below(pairs)}\n\n{_sentences(pairs)}"
+        f"{shown}\n\n{_sentences(pairs)}"
         + "".join(f"- {one}\n" for one in _pruned_less(found))
         + f"\n{models}\n{compared}\n"
         + picture(_PICTURE, "CER over the number of weights, dense and sparse"),
@@ -88,23 +89,15 @@ def section(material: Material) -> Section:
 
 
 def answer(material: Material) -> str:
-    """How sparse models stand to dense ones, and what zeros cost of their own width and wider."""
+    """What zeros cost beside a dense model of as many weights, and of their own width and wider."""
     pairs = _pairs(material.grid)
-    if not pairs:
-        return ""
-    said = []
-    for kind in (_AS_MANY, *NARROWER.values()):
-        gaps = [
-            f"{signed(pair.comparison.relative)} at {100 * pair.sparse.sparsity:.0f} % zeros"
-            for pair in pairs
-            if pair.kind == kind
-        ]
-        if gaps:
-            said.append(f"{kind}, {', '.join(gaps)}")
-    rates = f"CER of a sparse model beside a dense one: {'; '.join(said)}."
-    shown = " ".join([_at_or_below(pairs), *_searched(material)])
-    pruned_less = _pruned_less(material.grid)
-    return "\n".join([*([rates] if said else []), *_won_back(pairs), *pruned_less, shown])
+    as_many = [
+        f"Beside a dense model of as many weights ({units_and_zeros(pair.dense)}) "
+        f"{units_and_zeros(pair.sparse)}, has {signed(pair.comparison.relative)} of the CER."
+        for pair in pairs
+        if pair.kind == _AS_MANY
+    ]
+    return "\n".join([*as_many, *_won_back(pairs), *_pruned_less(material.grid)])
 
 
 def _searched(material: Material) -> Iterator[str]:
@@ -124,8 +117,8 @@ def _won_back(pairs: Sequence[Pair]) -> Iterator[str]:
         ]
         if costs:
             yield (
-                f"What {100 * SPARSITY:.0f} % zeros cost beside {units_and_zeros(own.dense)}: "
-                f"{signed(own.comparison.relative)} at its own width{''.join(costs)}."
+                f"Beside {units_and_zeros(own.dense)}, {100 * SPARSITY:.0f} % zeros cost "
+                f"{signed(own.comparison.relative)} of the CER at its own width{''.join(costs)}."
             )
 
 

@@ -100,11 +100,6 @@ class _Cost:
         return "told apart" if self.p < ALPHA else "not told apart"
 
     @property
-    def beside(self) -> str:
-        """The shorter training's cost, and whether it is another one."""
-        return f"instead of {100 * self.before.estimate:+.1f} %, {self.told}"
-
-    @property
     def rate(self) -> str:
         """What is divided by what, and how it was read."""
         return f"{_RATES[self.unit]}{' with a language model' if self.searched else ''}"
@@ -131,28 +126,30 @@ def section(material: Material) -> Section:
 
 
 def answer(material: Material) -> str:
-    """What zeros cost by each longer training, and whether that is another cost."""
+    """What zeros cost by each longer training, and whether that is another cost.
+
+    In characters greedily, and in words with a language model: what each decoder is judged by.
+    """
     pairs, searched = _both(material)
     costs = _costs(pairs, searched)
-    return "\n".join(_cost_by(pairs[0], long, costs) for long in pairs[1:])
+    judged = [
+        [one for one in costs if one.searched == by_search and one.unit == unit]
+        for by_search, unit in ((False, "characters"), (True, "words"))
+    ]
+    return "\n".join(_beside_the_first(pairs[0], own) for own in judged if own)
 
 
-def _cost_by(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
-    first, *others = _in_question(long, costs)
-    said = (
-        f"By {long.epochs} epochs instead of {short.epochs} ({_recipe_beside(short, long)}; at "
-        f"least {long.seeds}) 90 % zeros cost {signed(first.after)} of the {first.rate} "
-        f"{first.beside}"
+def _beside_the_first(short: _Pair, costs: Sequence[_Cost]) -> str:
+    """Of one rate, what zeros cost by the shorter training and by each longer one."""
+    said = []
+    for one in costs:
+        other = _other_changes(short, one.long)
+        recipe = f"{one.long.epochs} epochs" + (f", {other}" if other else "")
+        said.append(f"{signed(one.after)} by {recipe} ({one.long.seeds}, {one.told})")
+    return (
+        f"Of the {costs[0].rate} 90 % zeros cost {signed(costs[0].before)} by {short.epochs} "
+        f"epochs ({short.seeds}); trained longer {'; '.join(said)}."
     )
-    for one in others:
-        said += f"; {signed(one.after)} of the {one.rate} {one.beside}"
-    return f"{said}."
-
-
-def _in_question(long: _Pair, costs: Sequence[_Cost]) -> list[_Cost]:
-    """Characters greedily, and words with a language model: what each decoder is judged by."""
-    judged = {False: "characters", True: "words"}
-    return [one for one in _of(long, costs) if one.unit == judged[one.searched]]
 
 
 def _of(long: _Pair, costs: Sequence[_Cost]) -> list[_Cost]:
@@ -160,13 +157,9 @@ def _of(long: _Pair, costs: Sequence[_Cost]) -> list[_Cost]:
     return [one for one in costs if one.long.keys == long.keys]
 
 
-def _recipe_beside(short: _Pair, long: _Pair) -> str:
-    other = _other_changes(short, long)
-    return f"and {other}" if other else "all else alike"
-
-
 def _said(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
     """What a longer training does to either model, and to what zeros cost."""
+    other = _other_changes(short, long)
     changes = [
         f"{name} {100 * after.cer:.1f} % instead of {100 * before.cer:.1f} "
         f"({signed(compare_settings(before, after).relative)})"
@@ -182,8 +175,8 @@ def _said(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
     )
     return (
         f"Trained for {long.epochs} epochs instead of {short.epochs} "
-        f"({_recipe_beside(short, long)}), {' and '.join(changes)}, at least {long.seeds} of the "
-        f"longer training. Zeros cost {said}."
+        f"({f'and {other}' if other else 'all else alike'}), {' and '.join(changes)}, at least "
+        f"{long.seeds} of the longer training. Zeros cost {said}."
     )
 
 

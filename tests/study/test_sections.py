@@ -69,8 +69,8 @@ def test_equal_width_has_each_rate_and_the_margin_s_verdict(grid):
     assert "4x4" not in text
     said = text.splitlines()[0]
     rate, gap = 100 * 40 / CHARACTERS, 100 * (40 / 12 - 1)
-    assert f"; at 90 % {rate:.1f} %, +{gap:.1f} % (" in said
-    assert ", 1 seed. Within 5 % of it: shown for 0 of 2, refuted for 1. All have the" in said
+    assert f"; {rate:.1f} % at 90 % zeros, +{gap:.1f} % (" in said
+    assert ", 1 seed. Within 5 % of it: shown for 0 of 2, refuted for 1." in said
 
 
 def test_a_dense_parent_counts_wherever_it_was_trained(grid):
@@ -136,8 +136,12 @@ def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
     assert said.count(" points (told apart)") == 2  # in characters and in words
     assert "over all 2 changes" in said
     short_answer = longer.answer(by_depth)
-    assert "90 % zeros cost +25.0 % (" in short_answer
-    assert short_answer.endswith(") of the CER instead of +233.3 %, told apart.")
+    before, after = r"\+233.3 % \([^)]*\)", r"\+25.0 % \([^)]*\)"
+    assert re.fullmatch(
+        rf"Of the CER 90 % zeros cost {before} by 4 epochs \(1 seed\); trained longer {after} by "
+        r"4 epochs \(1 seed, told apart\)\.",
+        short_answer,
+    )
     assert f"- {short_answer}\n" in answers.SECTIONS["answer-equal-width"](by_depth).text
     assert longer.answer(material(tmp_path)) == ""  # the models of two layers are others
     assert "with a language model" not in said
@@ -154,9 +158,8 @@ def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
     unchanged = r"of the WER with a language model, \+0.0 \([^)]*\) points \(not told apart\)"
     assert re.search(unchanged, said)
     assert "over all 4 changes" in said
-    assert "told apart; +100.0 % (" in longer.answer(by_depth)
-    beside = "of the WER with a language model instead of +100.0 %, not told apart."
-    assert longer.answer(by_depth).endswith(beside)
+    assert "\nOf the WER with a language model 90 % zeros cost +100.0 % (" in longer.answer(by_depth)
+    assert longer.answer(by_depth).endswith(" by 4 epochs (1 seed, not told apart).")
 
 
 def test_each_longer_training_is_told_by_what_it_changes_besides(tmp_path):
@@ -288,7 +291,7 @@ def test_questions_are_answered_by_three_layers_once_those_are_trained(grid):
     text = equal_width.section(by_depth).text
     assert cells(text, "90 % in 16x16")[5].startswith("+150.0 %")  # 20 errors beside 8
     assert "3 seeds" not in text
-    assert f"becomes at 90 % {100 * 20 / CHARACTERS:.1f} %" in equal_width.answer(by_depth)
+    assert f"becomes {100 * 20 / CHARACTERS:.1f} % at 90 % zeros" in equal_width.answer(by_depth)
     assert block_size.answer(by_depth) == ""  # one block is no comparison
     # The narrower dense models are still those of two layers.
     write_kept(grid, "dense128", damaged(14), hidden=128)
@@ -304,8 +307,11 @@ def test_block_sizes_go_from_small_to_large(grid):
     text = block_size.section(material(grid)).text
     rows = re.findall(r"^\| (\w+)[ ,]", text, re.MULTILINE)
     assert rows == ["block", "dense", "4x4", "16x16"]
-    assert text.startswith(f"At 90 % zeros, to dense +{100 * (20 / 12 - 1):.1f} % (")
-    assert re.search(r"with 16x16, which is \+100.0 % \([^)]*\) to 4x4; at least 1 seed", text)
+    of_small, of_usual = (100 * (errors / 12 - 1) for errors in (20, 40))
+    cost = f"Of the dense model's CER 90 % zeros cost +{of_small:.1f} % ("
+    assert text.startswith(cost)
+    assert f" in 4x4, +{of_usual:.1f} % (" in text
+    assert ") in 16x16; at least 1 seed each. Beside 16x16, 1 seed: 4x4 -50.0 % (" in text
     write_kept(grid, "sparse90one", damaged(19), zeros=0.9, block="1x1")
     write_kept(grid, "sparse90large", damaged(38), zeros=0.9, block="32x32")
     # 19, 20 and 38 errors beside 40.
@@ -314,7 +320,10 @@ def test_block_sizes_go_from_small_to_large(grid):
         r"32x32 -5.0 % \([^)]*\) \(not told apart\); p by"
     )
     assert re.search(beside, block_size.section(material(grid)).text)
-    assert re.search(f"\n{beside}", block_size.answer(material(grid)))
+    assert f"{cost.replace(f'{of_small:.1f}', f'{100 * (19 / 12 - 1):.1f}')}" in (
+        block_size.answer(material(grid))
+    )
+    assert ") as single weights, " in block_size.answer(material(grid))
 
 
 def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
@@ -337,10 +346,11 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
     assert text.startswith(
         "A sparse model is shown to err at most as much as the dense one beside it in 0 of 5 pairs."
     )
-    short = larger.answer(material(grid))
-    half = r"half as wide, \-14.3 % \([^)]*\) at 80 % zeros, \+185.7 % \([^)]*\) at 90 % zeros\.\nA"
-    assert re.search(half, short)
-    assert short.endswith("as the dense one beside it in 0 of 5 pairs.")
+    # 40 errors beside the 39 of 26 units.
+    as_many = (
+        "Beside a dense model of as many weights (26 units, dense) 256 units, 90 % zeros, has "
+    )
+    assert larger.answer(material(grid)).startswith(f"{as_many}+2.6 % (")
     searched = {"decoder": "beam-1", "language_model": "lm.arpa"}
     for group, errors, options in (
         ("dense", 12, {}),
@@ -348,14 +358,15 @@ def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
         ("sparse80", 2, {"zeros": 0.8}),
     ):
         write_kept(grid, group, damaged(errors), **options, **searched)
-    assert larger.answer(material(grid)).endswith(
+    assert larger.section(material(grid)).text.startswith(
+        "A sparse model is shown to err at most as much as the dense one beside it in 0 of 5 "
         "pairs. By the CER with a language model: in 2 of 2 pairs (256 units, 80 % zeros beside "
-        "128 units, dense; 256 units, 80 % zeros beside 256 units, dense)."
+        "128 units, dense; 256 units, 80 % zeros beside 256 units, dense).\n"
     )
     write_kept(grid, "small90", damaged(21), zeros=0.9, hidden=128, baseline_key="dense128")
     assert re.search(
-        r"\nWhat 90 % zeros cost beside 128 units, dense: \+50.0 % \([^)]*\) at its own width, "
-        r"\+185.7 % \([^)]*\) 2 times as wide.\nA sparse model",
+        r"\nBeside 128 units, dense, 90 % zeros cost \+50.0 % \([^)]*\) of the CER at its own "
+        r"width, \+185.7 % \([^)]*\) 2 times as wide.$",
         larger.answer(material(grid)),
     )
     shutil.rmtree(grid / "small90-1")
@@ -640,9 +651,11 @@ def test_who_pays_more_and_who_less(tmp_path):
     assert [hurt[9], spared[9]] == ["< 0.001"] * 2
     assert hurt[10:] == spared[10:] == ["", ""]  # nothing that the dense model errs in to divide by
     short = payers.answer(material(tmp_path))
-    hurt_more = f"By speaker: zeros add, beside the rest, to *hurt* {gap:.1f} points more ("
-    assert short.startswith(hurt_more)
-    assert "; to *spared* " in short
+    added, wrong = 100 * (half - 4) / halves[0], 100 * 4 / halves[0]
+    told = f"By speaker 90 % zeros add, in points of the error rate: +{added:.1f} ("
+    assert short.startswith(told)
+    assert f" for *hurt* ({wrong:.0f} % wrong without zeros), +" in short
+    assert " for *spared* (0 % wrong without zeros)." in short
 
 
 def test_who_pays_relative_to_errors_that_were_there(tmp_path):
@@ -699,7 +712,6 @@ def test_of_words_that_dense_gets_right_the_share_that_is_lost(tmp_path):
     right = kept + lost
     said = f"the sparse one has wrong {100 * lost / right:.0f} % of {right} (common, over 10)."
     assert said in payers.section(material(tmp_path)).text
-    assert said in payers.answer(material(tmp_path))
 
 
 def test_what_is_wrong_already_has_little_to_lose(tmp_path):
@@ -962,11 +974,11 @@ def test_every_question_has_its_answer(grid):
     for text, part in zip(
         texts,
         (
-            "With zeros the dense model's CER of",
-            "- At 90 % zeros, to dense +",
+            "The dense model's CER of",
+            "- Of the dense model's CER 90 % zeros cost +",
             "- Synthetic speech, CER at 90 % in 16x16 to that of gradual pruning: not told apart: "
             "gradual, score mean +10.0 % (",
-            "as many weights, +2.6 % (",
+            "as many weights (26 units, dense) 256 units, 90 % zeros, has +2.6 % (",
             "No group by speaking rate is told apart from the rest.",
             "1/10.0 of the dense file in fp16, 1/10.0 in int8, and in fp16 1/20.0 of dense fp32",
         ),
