@@ -44,4 +44,4 @@ check: .venv/installed  ## lint, types, import contract
 	touch $@
 
 clean:
-	rm -rf .venv runs build dist
+	rm -rf .venv build dist  # runs are results, not build output

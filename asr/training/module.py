@@ -137,7 +137,7 @@ class SpeechModule(lightning.LightningModule):
         optimizer: Optimizer | LightningOptimizer,
         optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
-        """The optimizer's step, then the masks: no forward pass sees a masked weight."""
+        """The optimizer's step, then the masks: in every forward pass masked weights are zero."""
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         plain = optimizer.optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
         if self._overflowed:  # clipping has made zeros of the finite ones, which rank no block
@@ -238,6 +238,13 @@ class SpeechModule(lightning.LightningModule):
         checkpoint["skipped"] = int(self.trainer.strategy.reduce(skipped, reduce_op="sum"))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # A vocabulary is made of the texts anew: another version of this program, or of a library,
+        # may order it otherwise, and then the weights' labels would be others.
+        self._refuse_another(
+            checkpoint,
+            "the checkpoint to continue from",
+            "Continue with the versions that it was begun with, or remove its folder to begin anew.",
+        )
         # The checkpoint's count is that of all processes, which are summed again.
         if self.pruner.parts:
             self.pruner.load_state(checkpoint["sparsity"])
@@ -246,16 +253,7 @@ class SpeechModule(lightning.LightningModule):
     def init_from(self, path: str | Path) -> None:
         """Start from the weights of a finished run (fine-tuning, or pruning a trained model)."""
         checkpoint = read_checkpoint(path)
-        theirs = Blueprint.from_state(checkpoint["recogniser"])
-        for what in ("features", "feature_arguments", "model_arguments", "vocabulary", "language"):
-            ours, other = _lasting(getattr(self.blueprint, what)), _lasting(getattr(theirs, what))
-            if ours != other:
-                raise InputError(
-                    f"init_from={path}",
-                    expected=f"the {what} of this run, {ours}",
-                    got=f"{other}",
-                    remedy="Configure this run as that one was.",
-                )
+        self._refuse_another(checkpoint, f"init_from={path}", "Configure this run as that one was.")
         self.model.load_state_dict(model_weights(checkpoint["state_dict"]))
         masks = checkpoint.get("sparsity", {"kept": {}})["kept"].values()
         if not all(bool(blocks.all()) for blocks in masks):
@@ -263,6 +261,19 @@ class SpeechModule(lightning.LightningModule):
                 f"init_from={path}: its weights are taken, not its masks: what was pruned there is "
                 "zero to begin with, is trained, and stays zero only where this run prunes it"
             )
+
+    def _refuse_another(self, checkpoint: Mapping[str, Any], name: str, remedy: str) -> None:
+        """Weights belong to the features, shapes and labels that they were trained with."""
+        theirs = Blueprint.from_state(checkpoint["recogniser"])
+        for what in ("features", "feature_arguments", "model_arguments", "vocabulary", "language"):
+            ours, other = _lasting(getattr(self.blueprint, what)), _lasting(getattr(theirs, what))
+            if ours != other:
+                raise InputError(
+                    name,
+                    expected=f"the {what} of this run, {ours}",
+                    got=f"{other}",
+                    remedy=remedy,
+                )
 
 
 def _lasting(value: Any) -> Any:

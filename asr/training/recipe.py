@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import lightning
 import torch
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy
@@ -18,6 +17,7 @@ from asr.training.mask_record import MaskRecord
 from asr.training.memory_scan import WorstBatchScan
 from asr.training.metrics_csv import MetricsCsv
 from asr.training.module import OnNonFinite, SpeechModule
+from asr.training.processes import environment
 from asr.training.report import EpochReport, progress_bars
 from asr.training.run_folder import RunFolder
 from asr.training.telling import say
@@ -153,9 +153,8 @@ def make_trainer(recipe: Recipe, hardware: Hardware, folder: RunFolder) -> light
     processes = hardware.devices * hardware.nodes
     strategy: Any = DDPStrategy() if processes > 1 else "auto"
     plugins: list[Any] = [AtomicCheckpointIO()]
-    if SLURMEnvironment.detect():
-        # Lightning would save and requeue at any point of a step, where our resume cannot look.
-        plugins.append(SLURMEnvironment(auto_requeue=False))
+    if (starter := environment(hardware.devices, hardware.nodes)) is not None:
+        plugins.append(starter)
     try:
         return lightning.Trainer(
             accelerator=hardware.accelerator,

@@ -58,7 +58,7 @@ def test_two_nodes_by_slurms_environment(tones: Path, tmp_path: Path) -> None:
     shared = {
         "SLURM_NTASKS": "2", "SLURM_NNODES": "2", "SLURM_NTASKS_PER_NODE": "1",
         "SLURM_LOCALID": "0", "SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "asr",
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
+        "SLURM_STEP_ID": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
     }  # fmt: skip
     processes = []
     for rank in ("0", "1"):

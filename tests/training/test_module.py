@@ -325,6 +325,17 @@ def test_init_from_another_kind_of_model_is_refused(tones: Path, tmp_path: Path)
     assert same(weights(other), before)
 
 
+def test_going_on_with_labels_in_another_order_is_refused(tones: Path, tmp_path: Path) -> None:
+    data = speech_data(tones)
+    fit(tmp_path, data, speech_module(data, epochs=2), epochs=1)
+    reordered = speech_module(data, vocabulary=CharacterVocabulary("dcba "), epochs=2)
+    before = weights(reordered)
+    made, checkpoint = trainer(tmp_path, epochs=2), tmp_path / "checkpoints/last.ckpt"
+    with pytest.raises(InputError, match=r"^the checkpoint to continue from: .* vocabulary"):
+        made.fit(reordered, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    assert same(weights(reordered), before)
+
+
 class StoppedError(Exception):
     """The test's own."""
 
