@@ -11,7 +11,7 @@ from asr.errors import InputError
 from asr.sparsity.blocks import block_norms, spread
 from asr.sparsity.selection import Part
 
-_SMALLEST = 1e-8  # below it a gradient of a root is taken as one at it
+_SMALLEST = 1e-8  # floor of norms and magnitudes in a division, so that gradients stay finite
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,12 @@ class Penalty:
     Args:
         kind: `group_lasso`, the sum of the blocks' 2-norms without a factor of their size
             (arXiv 1711.02782, section 3.2); `l1`, of magnitudes; `l_half`, of their roots.
-        strength: lambda; the sum is over all blocks, so it scales with none of them.
-        step: `gradient` adds the sub-gradient to the loss's, so that weights become small and
-            never quite zero; `proximal` shrinks each block after the optimizer's step by
-            learning rate x strength, at most to exactly zero. Only for group lasso.
+        strength: lambda. The blocks' norms are summed without the factor sqrt(size of a block):
+            each norm is pulled equally hard, so each weight of a larger block less.
+        step: `gradient` adds the sub-gradient to the loss's before both are clipped, so that
+            weights become small and never quite zero; `proximal` shrinks each block after the
+            optimizer's step by learning rate x strength, at most to exactly zero. Only for group
+            lasso.
     """
 
     kind: Literal["group_lasso", "l1", "l_half"]

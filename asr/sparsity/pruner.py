@@ -32,7 +32,11 @@ class Rule(Protocol):
     def keep(
         self, part: Part, weight: Tensor, gradient: Tensor | None, kept: Tensor, step: int
     ) -> Tensor:
-        """The blocks (R, C) of a part to keep, of which `kept` were kept before."""
+        """The blocks (R, C) of a part to keep, of which `kept` were kept before.
+
+        Weight and gradient are the part's (rows, columns); the gradient is None where there is
+        none, or none that is finite.
+        """
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,9 @@ class Update:
 class Pruner:
     """The masks of a training run, and all that changes them.
 
-    A masked weight is exactly zero whenever this object is not in the middle of a call: masks
-    multiply the weights after each optimizer step, so nothing in an optimizer's state (momentum,
-    weight decay) brings one back. Equal weights give equal masks, so processes that train
+    A masked weight is exactly zero from the end of `after_step` to the next optimizer step: masks
+    multiply the weights after each of these, so nothing in an optimizer's state (momentum, weight
+    decay) brings one back. Equal weights give equal masks, so processes that train
     together need not talk about them.
 
     Args:
@@ -60,7 +64,7 @@ class Pruner:
         weights: name -> parameter, of the whole model.
         parts: what is pruned.
         rule: None prunes nothing.
-        penalty: added to the loss while `penalty_window` lasts.
+        penalty: its gradient is added, or its proximal step taken, while `penalty_window` lasts.
     """
 
     method: str

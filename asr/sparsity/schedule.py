@@ -10,7 +10,7 @@ from asr.errors import InputError
 
 @dataclass(frozen=True)
 class Window:
-    """The steps from which, until which and after how many of which masks are updated."""
+    """Masks are updated every `frequency` steps after `start`, up to `end`; all are steps."""
 
     start: int
     end: int

@@ -16,6 +16,7 @@ WEIGHT_TYPES = {
     "recurrent": re.compile(r"\.weight_hh_l0$"),
     "fully_connected": re.compile(r"^projection\.linear\.weight$"),
 }
+OTHER = "other"  # type of what the papers do not prune
 # In the order in which torch stacks them, by their number.
 _GATES = {
     1: ("",),
@@ -35,7 +36,7 @@ class Part:
     weight: str
     first: int  # row, and the one after the last
     last: int
-    weight_type: str  # of WEIGHT_TYPES, or "other"
+    weight_type: str  # of WEIGHT_TYPES, or OTHER
     diagonal: bool  # whether the weights of a unit on itself are kept
 
     def of(self, weight: Tensor) -> Tensor:
@@ -120,8 +121,8 @@ def _compiled(setting: str, pattern: str) -> re.Pattern[str]:
 
 
 def weight_type(name: str) -> str:
-    """The type of a parameter by its name, "other" for what the papers do not prune."""
-    return next((kind for kind, pattern in WEIGHT_TYPES.items() if pattern.search(name)), "other")
+    """The type of a parameter by its name, `OTHER` for what the papers do not prune."""
+    return next((kind for kind, pattern in WEIGHT_TYPES.items() if pattern.search(name)), OTHER)
 
 
 def sparsity_by_part(

@@ -16,7 +16,7 @@ from asr.sparsity.penalty import Penalty
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.quantiles import PERCENTILE
 from asr.sparsity.schedule import ThresholdRamp, start_slope, window
-from asr.sparsity.selection import Part, Selection, sparsity_by_part, weight_type
+from asr.sparsity.selection import OTHER, Part, Selection, sparsity_by_part, weight_type
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,13 @@ class ThresholdPruning:
             InputError: settings that contradict each other or the model.
         """
         parts = self.select.parts(weights)
+        pruned = {part.weight for part in parts}
+        # Matrices of no type that the papers prune have in common only what is pruned here.
+        dense = dense and {
+            name: weight
+            for name, weight in dense.items()
+            if weight_type(name) != OTHER or name in pruned
+        }
         block = block_shape(self.block)
         asked = sparsity_by_part(parts, self.sparsity, self.exceptions)
         span = window(self.start, self.end, self.frequency, total_steps=total_steps, epochs=epochs)

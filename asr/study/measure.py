@@ -14,7 +14,7 @@ from asr.inference.model import Model
 from asr.inference.model_file import model_bytes
 from asr.inference.size import file_size
 from asr.inference.source_run import provenance
-from asr.sparsity.selection import Selection, weight_type
+from asr.sparsity.selection import OTHER, Selection, weight_type
 from asr.sparsity.zeros import zeros_by_matrix
 from asr.study.kept import MatrixZeros, Weights
 from asr.training.run_folder import read_status
@@ -65,7 +65,7 @@ def _seconds(status: Mapping[str, Any]) -> float:
 def zeros_by_gate(trained: TrainedModel) -> list[MatrixZeros]:
     """Of each gate of each matrix that the papers prune, pruned here or not."""
     weights = dict(trained.model.named_parameters())
-    chosen = [name for name in weights if weight_type(name) != "other"]
+    chosen = [name for name in weights if weight_type(name) != OTHER]
     parts = Selection([f"^{re.escape(name)}$" for name in chosen], "separate", False).parts(weights)
     found = zeros_by_matrix(weights, parts)
     return [

@@ -243,7 +243,7 @@ class SpeechModule(lightning.LightningModule):
         self._refuse_another(
             checkpoint,
             "the checkpoint to continue from",
-            "Continue with the versions that it was begun with, or remove its folder to begin anew.",
+            "Continue with the versions that began it, or remove its folder to begin anew.",
         )
         # The checkpoint's count is that of all processes, which are summed again.
         if self.pruner.parts:

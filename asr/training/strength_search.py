@@ -13,6 +13,7 @@ the run asked for, to be trained to its end.
 
 import argparse
 import math
+import shlex
 import signal
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def train_until_final(strength: float, overrides: Sequence[str]) -> float:
             "the search for a strength",
             expected="trainings that run",
             got="".join(said[-5:]).strip() or f"exit code {process.returncode}",
-            remedy=f"See what this says: {' '.join(command[1:])}",
+            remedy=f"See what this says: {shlex.join(command[1:])}",
         )
     trained = load_trained(folder / "checkpoints" / "last.ckpt")
     return measure(trained.model, trained.sparsity.pruned).sparsity
@@ -137,7 +138,7 @@ def main() -> None:
 
     tries = search(landing, options.sparsity, options.start, options.tolerance, options.tries)
     arguments = training_arguments(tries[-1].strength, options.overrides)
-    print(f"its run, to be trained to the end: python train.py {' '.join(arguments)}")
+    print(f"its run, to be trained to the end: python train.py {shlex.join(arguments)}")
 
 
 if __name__ == "__main__":

@@ -58,3 +58,14 @@ def test_an_exception_of_zero_removes_nothing_however_small_it_becomes() -> None
     assert thresholds == pytest.approx({A: 10.5, B: 0.0, OTHER: 105.5})
     assert kept(pruner, A) == []
     assert len(kept(pruner, B)) == 10
+
+
+def test_a_matrix_of_no_type_has_no_part_in_the_threshold_of_another() -> None:
+    """Half of 1 to 10; the other matrix, of no type either, has 101 to 110."""
+    dense = {"output.weight": ten(1), "lookahead.weight": ten(101)}
+    weights = {name: torch.nn.Parameter(weight.clone()) for name, weight in dense.items()}
+    method = plain.threshold(sparsity=0.5, select=plain.select(r"^output\.weight$"))
+    pruner = method.pruner(weights, total_steps=100, epochs=10, dense=dense)
+    assert pruner.rule is not None
+    (part,) = pruner.parts
+    assert pruner.rule.target(part, 45) == pytest.approx(5.5)
