@@ -158,7 +158,9 @@ def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
     unchanged = r"of the WER with a language model, \+0.0 \([^)]*\) points \(not told apart\)"
     assert re.search(unchanged, said)
     assert "over all 4 changes" in said
-    assert "\nOf the WER with a language model 90 % zeros cost +100.0 % (" in longer.answer(by_depth)
+    assert "\nOf the WER with a language model 90 % zeros cost +100.0 % (" in longer.answer(
+        by_depth
+    )
     assert longer.answer(by_depth).endswith(" by 4 epochs (1 seed, not told apart).")
 
 
