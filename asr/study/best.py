@@ -4,21 +4,12 @@ import math
 from collections.abc import Mapping
 
 from asr.statistics.comparison import Unit
+from asr.study.compared import compare_settings, rate_cells
 from asr.study.plan import LONGER, REAL, grid
 from asr.study.recipe import augmented, frames
-from asr.study.section import (
-    Material,
-    Section,
-    compare_settings,
-    megabytes,
-    nothing_yet,
-    percent,
-    rate_cells,
-    seeds_of,
-    signed,
-    table,
-)
+from asr.study.section import Material, Section, nothing_yet
 from asr.study.setting import Setting, refuse_several_decoders
+from asr.study.wording import megabytes, percent, seeds_of, signed, table
 
 EXPERIMENT = "study_best"
 

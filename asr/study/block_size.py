@@ -3,21 +3,17 @@
 from collections.abc import Sequence
 
 from asr.statistics.comparison import ALPHA
-from asr.study.plan import BLOCK, is_standard
-from asr.study.section import (
+from asr.study.compared import (
     Compared,
-    Material,
-    Section,
     beside,
     comparison_figure,
     comparison_table,
-    nothing_yet,
-    picture,
-    seeds_of,
-    signed,
     without_reference,
 )
+from asr.study.plan import BLOCK, is_standard
+from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
+from asr.study.wording import seeds_of, signed
 
 MARGIN = 0.1
 _PICTURE = "block_size.png"

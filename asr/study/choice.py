@@ -10,23 +10,12 @@ from asr.inference.benchmark.timing import Rounds
 from asr.statistics.bootstrap import Interval
 from asr.statistics.median import median_interval
 from asr.study import figures
+from asr.study.compared import compare_settings, told_apart
 from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
 from asr.study.plan import BLOCK, SPARSITY, Grid
-from asr.study.section import (
-    Material,
-    Section,
-    compare_settings,
-    folded,
-    megabytes,
-    nothing_yet,
-    percent,
-    picture,
-    signed,
-    table,
-    told_apart,
-    units_and_zeros,
-)
+from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
+from asr.study.wording import folded, megabytes, percent, signed, table, units_and_zeros
 
 MEASURED = "models.json"  # of asr.inference.benchmark.several_models, beside the kept runs
 _PROGRAM = "asr.inference.benchmark.several_models"

@@ -4,17 +4,11 @@ from collections import Counter
 from itertools import combinations
 
 from asr.statistics.comparison import Comparison
+from asr.study.compared import compare_settings, without_reference
 from asr.study.equal_width import compared
 from asr.study.plan import Grid
-from asr.study.section import (
-    Material,
-    Section,
-    between,
-    compare_settings,
-    nothing_yet,
-    units_and_zeros,
-    without_reference,
-)
+from asr.study.section import Material, Section, nothing_yet
+from asr.study.wording import between, units_and_zeros
 
 
 def section(material: Material) -> Section:

@@ -2,23 +2,18 @@
 
 from collections.abc import Sequence
 
-from asr.study.kept import validations
-from asr.study.section import (
+from asr.study.compared import (
     Compared,
-    Material,
-    Section,
     beside,
-    between,
     comparison_figure,
     comparison_table,
-    nothing_yet,
-    picture,
-    seeds_of,
-    signed,
     verdict,
     without_reference,
 )
+from asr.study.kept import validations
+from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
+from asr.study.wording import between, seeds_of, signed
 
 MARGIN = 0.05
 PICTURE = "equal_width.png"

@@ -2,24 +2,11 @@
 
 from collections.abc import Mapping
 
+from asr.study.compared import beside, compare_settings, comparison_figure, rate_cells
 from asr.study.plan import Grid
-from asr.study.section import (
-    Material,
-    Section,
-    beside,
-    compare_settings,
-    comparison_figure,
-    megabytes,
-    nothing_yet,
-    picture,
-    rate_cells,
-    seeds_of,
-    signed,
-    table,
-    units_and_zeros,
-    with_seeds,
-)
+from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
+from asr.study.wording import megabytes, seeds_of, signed, table, units_and_zeros, with_seeds
 
 _PICTURE = "front.png"
 

@@ -10,18 +10,9 @@ from asr.inference.benchmark.timing import Rounds
 from asr.study import figures
 from asr.study.measured import faster, machine, not_measured, of_rounds, read_measured
 from asr.study.plan import SPARSITY, Grid
-from asr.study.section import (
-    Material,
-    Section,
-    between,
-    folded,
-    megabytes,
-    nothing_yet,
-    picture,
-    table,
-    units_and_zeros,
-)
+from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
+from asr.study.wording import between, folded, megabytes, table, units_and_zeros
 
 _SIZES, _SPEED = "sizes.png", "speed.png"
 SPEED = "speed.json"  # of the benchmark, beside the kept runs

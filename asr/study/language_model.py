@@ -2,13 +2,11 @@
 
 from asr.errors import InputError
 from asr.statistics.comparison import Unit
+from asr.study.compared import Compared, beside, compare_settings
 from asr.study.plan import Grid
-from asr.study.section import (
-    Compared,
-    Material,
-    Section,
-    beside,
-    compare_settings,
+from asr.study.section import Material, Section
+from asr.study.setting import Setting, refuse_several_decoders
+from asr.study.wording import (
     each,
     p_value,
     percent,
@@ -18,7 +16,6 @@ from asr.study.section import (
     units_and_zeros,
     with_seeds,
 )
-from asr.study.setting import Setting, refuse_several_decoders
 
 _UNITS: tuple[Unit, ...] = ("words", "characters")
 

@@ -7,23 +7,11 @@ from itertools import permutations
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import Comparison, holm
 from asr.study import figures
+from asr.study.compared import compare_settings, rate_cells, verdict
 from asr.study.plan import ALIKE, BLOCK, SPARSITY, Grid
-from asr.study.section import (
-    Material,
-    Section,
-    compare_settings,
-    nothing_yet,
-    p_value,
-    picture,
-    rate_cells,
-    seeds_of,
-    signed,
-    table,
-    units_and_zeros,
-    verdict,
-    with_seeds,
-)
+from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
+from asr.study.wording import p_value, seeds_of, signed, table, units_and_zeros, with_seeds
 
 NARROWER = {1.5: "two thirds as wide", 2.0: "half as wide"}  # by how much wider the sparse one is
 _TIMES = {name: f"{times:g}" for times, name in NARROWER.items()}

@@ -9,22 +9,13 @@ from typing import Any, Final
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, Unit, counts, holm
 from asr.statistics.contrast import Ratio, contrast
+from asr.study.compared import compare_settings, verdict
 from asr.study.equal_width import MARGIN
 from asr.study.plan import LONGER, Grid, grid
 from asr.study.recipe import augmented, frames, other_settings
-from asr.study.section import (
-    Material,
-    Section,
-    compare_settings,
-    nothing_yet,
-    percent,
-    points,
-    seeds_of,
-    signed,
-    table,
-    verdict,
-)
+from asr.study.section import Material, Section, nothing_yet
 from asr.study.setting import Setting, refuse_several_decoders
+from asr.study.wording import percent, points, seeds_of, signed, table
 
 _EPOCHS = "training.epochs"
 _WORDS: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {  # of a group of settings

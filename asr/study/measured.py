@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from asr.errors import InputError
 from asr.inference.benchmark.timing import Rounds
 from asr.statistics.median import median_interval
-from asr.study.section import Section, times
+from asr.study.section import Section
+from asr.study.wording import times
 
 T = TypeVar("T")
 

@@ -3,6 +3,14 @@
 from collections.abc import Sequence
 
 from asr.statistics.comparison import ALPHA
+from asr.study.compared import (
+    Compared,
+    beside,
+    compare_settings,
+    comparison_figure,
+    comparison_table,
+    told_apart,
+)
 from asr.study.plan import (
     BLOCK,
     LASSO,
@@ -14,21 +22,9 @@ from asr.study.plan import (
     grid,
     is_standard,
 )
-from asr.study.section import (
-    Compared,
-    Material,
-    Section,
-    beside,
-    compare_settings,
-    comparison_figure,
-    comparison_table,
-    nothing_yet,
-    picture,
-    seeds_of,
-    signed,
-    told_apart,
-)
+from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import NEAR, Setting, settings
+from asr.study.wording import seeds_of, signed
 
 _PICTURE = "method.png"
 _OF_CHANCE = (

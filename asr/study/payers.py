@@ -16,8 +16,9 @@ from asr.statistics.subgroups import Subgroup, by_frequency, by_speaker, by_spea
 from asr.study import figures
 from asr.study.kept import read_words
 from asr.study.plan import REAL
-from asr.study.section import Material, Section, nothing_yet, p_value, picture, table
+from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
+from asr.study.wording import p_value, table
 
 _PICTURE = "payers.png"
 FEW = 10  # utterances, under which a group gets no interval

@@ -5,20 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from asr.study.block_size import MARGIN as LARGE_BLOCKS
+from asr.study.compared import compare_settings, verdict
 from asr.study.equal_width import MARGIN
 from asr.study.larger import NARROWER, pairs_of
 from asr.study.plan import BLOCK, TWO_LAYERS, Grid, grid
-from asr.study.section import (
-    Material,
-    Section,
-    compare_settings,
-    nothing_yet,
-    seeds_of,
-    signed,
-    table,
-    units_and_zeros,
-    verdict,
-)
+from asr.study.section import Material, Section, nothing_yet
+from asr.study.wording import seeds_of, signed, table, units_and_zeros
 
 LARGEST = "32x32"
 QUARTER = 1 / 4  # of the recurrent layers' weights of a narrower dense model

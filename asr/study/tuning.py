@@ -7,8 +7,9 @@ from asr.evaluation.result import Result
 from asr.study.kept import Kept
 from asr.study.plan import LONGER, REAL, SPARSITY, is_standard
 from asr.study.recipe import augmented, changes
-from asr.study.section import Material, Section, between, nothing_yet, seeds_of, table
+from asr.study.section import Material, Section, nothing_yet
 from asr.study.setting import Setting
+from asr.study.wording import between, seeds_of, table
 
 EXPERIMENT = "study_tuning"
 BUDGET = 24  # hours of a core for the grid

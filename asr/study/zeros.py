@@ -10,8 +10,9 @@ from asr.study import figures
 from asr.study.kept import MatrixZeros
 from asr.study.method import name
 from asr.study.plan import GATES, LASSO, METHODS, REAL, grid
-from asr.study.section import Material, Section, folded, nothing_yet, picture, seeds_of, table
+from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
+from asr.study.wording import folded, seeds_of, table
 
 _PICTURE = "zeros.png"
 _SYNTHETIC: Final = {METHODS: "synthetic speech", LASSO: "synthetic speech in 32-true"}

@@ -33,7 +33,7 @@ from asr.study import (
     zeros,
 )
 from asr.study.plan import DEEP
-from asr.study.section import p_value
+from asr.study.wording import p_value
 from tests.study.material import REFERENCES, damaged, material, write_kept
 
 CHARACTERS = sum(map(len, REFERENCES))  # 416, spaces included
