@@ -1,6 +1,7 @@
 """Train an acoustic model: `python train.py`, the same again to continue, `-m` to sweep."""
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ from asr.files import atomic_write
 from asr.sparsity.dense import Dense
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.quantiles import weight_quantiles
+from asr.sweep.job import PLANNED
 from asr.training import telling
 from asr.training.allocator import keep_freed_memory
 from asr.training.checkpoints import best_rates, newest_readable
@@ -179,9 +181,21 @@ def weights_of(run: str | Path) -> dict[str, torch.Tensor]:
 
 
 def run_folder(cfg: DictConfig) -> RunFolder:
-    """The folder that the configuration and the content of its manifests name."""
+    """The folder that the configuration and the content of its manifests name.
+
+    Raises:
+        InputError: it is not the one that a sweep has planned this process for.
+    """
     needs = getattr(build(cfg.sparsity), "needs_dense_run", False)
     identity = identify(plain(cfg), needs_dense_run=needs)
+    planned = os.environ.get(PLANNED)
+    if planned and not (identity.folder.is_dir() and identity.folder.samefile(planned)):
+        raise InputError(
+            planned,
+            expected="the manifests and settings that this run was planned with",
+            got=f"those of {identity.folder}",
+            remedy="They have changed since, or the folder was moved: submit the sweep again.",
+        )
     require_dense_run(identity)
     if "dense_run" in cfg.sparsity:
         cfg.sparsity.dense_run = identity.settings["sparsity"]["dense_run"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from asr.audio import read
 from asr.checkpoint import TrainedModel
@@ -38,6 +38,12 @@ def move(trained: TrainedModel, device: str) -> None:
             got=f"{device!r} ({str(error).splitlines()[0]})",
             remedy="Use the CPU, or check the driver and torch's build.",
         ) from error
+
+
+def device_of(model: nn.Module) -> str:
+    """Where a model's weights are, as results say it: two kinds of GPU are two devices."""
+    device = next(model.parameters()).device
+    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ from asr.files import atomic_write
 SCHEMA = 1
 RESULT = "result.json"
 HYPOTHESES = "hypotheses.jsonl"
+CPU = "cpu"
 _SHOWN = 200  # characters of a wrong value
 
 
@@ -69,7 +70,8 @@ class Result:
     batch: int  # most utterances of a batch
     normaliser: str
     rtf: float  # processing seconds of one second of audio, reading included
-    threads: int
+    threads: int  # of the CPU
+    device: str  # that the model ran on: "cpu", or an accelerator with its name
     collapsed: bool  # an empty weight matrix, or a validation CER above 95 %
     versions: str
     commit: str
@@ -102,6 +104,7 @@ def read_result(path: str | Path) -> Result:
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         schema = content.get("schema") if isinstance(content, dict) else None
         raise _error(path, f"schema {schema!r}")
+    content.setdefault("device", CPU)  # of before devices were recorded
     wrong = sorted({field.name for field in fields(Result)} ^ set(content))
     if wrong:
         raise _error(path, f"fields missing or unknown: {', '.join(wrong)}")

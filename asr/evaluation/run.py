@@ -49,6 +49,11 @@ def read_run(folder: str | Path) -> Run:
         ) from error
 
 
+def unfinished(run: Run) -> list[str]:
+    """What to say of a run whose weights are used before it is done; nothing of one that is."""
+    return [] if run.state == "done" else [f"the run is not done, its state is {run.state!r}"]
+
+
 def finished_run(folder: str | Path) -> Run:
     """Read a run folder to start another run from; raises InputError unless it is done."""
     run = read_run(folder)

@@ -12,10 +12,11 @@ from asr.data.manifest import read_manifest
 from asr.decoding.decoder import Decoder
 from asr.errors import InputError
 from asr.evaluation.error_rate import ErrorCounts, character_counts, pool, word_counts
+from asr.evaluation.forward import device_of
 from asr.evaluation.provenance import commit, versions
 from asr.evaluation.recognise import Recognition, recognise
 from asr.evaluation.result import RESULT, Hypothesis, Result, read_result, save
-from asr.evaluation.run import Run
+from asr.evaluation.run import Run, unfinished
 from asr.evaluation.size import measure
 from asr.files import require_writable, sha256
 
@@ -73,7 +74,7 @@ def score(
     recognition = recognise(trained, utterances, decoder, batch=batch, batch_seconds=batch_seconds)
     result = _result(run, trained, manifest, digest, decoder, recognition, batch)
     save(folder, result, recognition.hypotheses)
-    return Score(result, (*_unfinished(run), *replaced, *_unknown(recognition)))
+    return Score(result, (*unfinished(run), *replaced, *_unknown(recognition)))
 
 
 def _result(
@@ -119,6 +120,7 @@ def _result(
         normaliser=trained.normaliser.name,
         rtf=recognition.processing_seconds / seconds,
         threads=torch.get_num_threads(),
+        device=device_of(trained.model),
         collapsed=size.empty_matrix or judging_cer > COLLAPSED,
         versions=versions(),
         commit=commit(),
@@ -151,10 +153,6 @@ def _replaced(path: Path, run: Run, digest: str) -> list[str]:
     if old.manifest_sha256 != digest:
         return ["the manifest has changed since the result that this one replaces"]
     return []
-
-
-def _unfinished(run: Run) -> list[str]:
-    return [] if run.state == "done" else [f"the run is not done, its state is {run.state!r}"]
 
 
 def _unknown(recognition: Recognition) -> list[str]:

@@ -19,6 +19,7 @@ def table(results: Sequence[Result]) -> Table:
         shown.add_column(heading, overflow="fold")
     for heading in ("zeros %", "weights", "WER %", "CER %", "S/D/I", "lines", "rtf"):
         shown.add_column(heading, justify="right", no_wrap=True)
+    shown.add_column("device", overflow="fold")
     for result in results:
         names = (
             f"{result.experiment}/{result.run_key}",
@@ -36,5 +37,6 @@ def table(results: Sequence[Result]) -> Table:
             f"{result.substitutions}/{result.deletions}/{result.insertions}",
             f"{result.utterances}",
             f"{result.rtf:.4f}",
+            escape(result.device),
         )
     return shown

@@ -31,6 +31,7 @@ from asr.inference.source_run import (
     Piece,
     audio,
     first_pieces,
+    notices,
     provenance,
 )
 
@@ -54,16 +55,18 @@ class Exported:
     """What an export wrote, and how it was found to behave."""
 
     path: str
+    checkpoint: str  # the name of the file that the weights are from
     weights: str
     matrices: list[MatrixSize]
     size: FileSize
     check: Check
+    notices: list[str]  # of a run that is not done
 
 
 def export(
     run: str | Path, out: str | Path, *, weights: str = "fp32", manifest: str | Path | None = None
 ) -> Exported:
-    """Write a run's best checkpoint to `out`, having checked what the file computes.
+    """Write a run's best checkpoint, or else its last, to `out`, having checked what it computes.
 
     Args:
         run: a run folder or a checkpoint.
@@ -77,8 +80,10 @@ def export(
         InputError: the run cannot be represented, or the file computes something else.
     """
     require_writable(out)
+    told = notices(Path(run))  # first: the run may end in between
     trained = load_trained(run)
-    model = folded(trained, provenance(Path(run), trained, weights), weights)
+    known = provenance(Path(run), trained, weights)
+    model = folded(trained, known, weights)
     data = model_bytes(model)
     # From the bytes, as every reader will see it.
     recogniser = Recogniser(model_from_bytes(data, str(out)))
@@ -94,8 +99,15 @@ def export(
         )
     with atomic_write(out, "wb") as file:
         file.write(data)
-    sizes = matrix_sizes(model)
-    return Exported(str(out), weights, sizes, file_size(model, len(data)), check)
+    return Exported(
+        path=str(out),
+        checkpoint=known["checkpoint"],
+        weights=weights,
+        matrices=matrix_sizes(model),
+        size=file_size(model, len(data)),
+        check=check,
+        notices=told,
+    )
 
 
 def _check(
@@ -165,9 +177,9 @@ def _show(exported: Exported) -> None:
         console.print(table)
     size, check = exported.size, exported.check
     console.print(
-        f"{exported.path}: {size.file / 1e6:.2f} MB in {exported.weights}; dense it would be "
-        f"{size.dense_fp32 / 1e6:.2f} MB in fp32, {size.dense_fp16 / 1e6:.2f} in fp16, "
-        f"{size.dense_int8 / 1e6:.2f} in int8."
+        f"{exported.path}, of {exported.checkpoint}: {size.file / 1e6:.2f} MB in "
+        f"{exported.weights}; dense it would be {size.dense_fp32 / 1e6:.2f} MB in fp32, "
+        f"{size.dense_fp16 / 1e6:.2f} in fp16, {size.dense_int8 / 1e6:.2f} in int8."
     )
     console.print(
         f"Log-probabilities differ from the checkpoint's by {check.largest_difference:.1e} at "
@@ -184,9 +196,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
         prog="python -m asr.inference.export",
-        description="Write a run's best checkpoint as one file for asr.transcribe and "
-        "asr.inference.recogniser, which need no torch. The file is checked against the "
-        "checkpoint before it is written.",
+        description="Write a run's best checkpoint (before there is one, its last) as one file for "
+        "asr.transcribe and asr.inference.recogniser, which need no torch. The file is checked "
+        "against the checkpoint before it is written.",
     )
     parser.add_argument("run", metavar="RUN", help="a run folder or a .ckpt file")
     parser.add_argument("out", metavar="OUT", help="the file to write")
@@ -201,6 +213,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     given = parser.parse_args(arguments)
     exported = export(given.run, given.out, weights=given.weights, manifest=given.manifest)
+    for notice in exported.notices:
+        print(f"note: {given.run}: {notice}", file=sys.stderr)
     print(json.dumps(asdict(exported))) if given.json else _show(exported)
 
 

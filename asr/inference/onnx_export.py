@@ -23,6 +23,7 @@ from asr.inference.source_run import (
     TOLERANCE,
     Piece,
     first_pieces,
+    notices,
     provenance,
 )
 
@@ -32,16 +33,18 @@ class OnnxExported:
     """What an export wrote, and how far it was from the checkpoint."""
 
     path: str
+    checkpoint: str  # the name of the file that the weights are from
     bytes: int
     speech: str  # what audio it was compared on
     utterances: int
     largest_difference: float  # of log-probabilities
+    notices: list[str]  # of a run that is not done
 
 
 def export_onnx(
     run: str | Path, out: str | Path, *, manifest: str | Path | None = None
 ) -> OnnxExported:
-    """Write a run's best checkpoint as ONNX, having compared it with torch in onnxruntime.
+    """Write a run's best checkpoint, or else its last, as ONNX, compared with torch first.
 
     Args:
         run: a run folder or a checkpoint.
@@ -54,8 +57,10 @@ def export_onnx(
             file computes something else.
     """
     require_writable(out)
+    told = notices(Path(run))  # first: the run may end in between
     trained = load_trained(run)
-    made = onnx_model(folded(trained, provenance(Path(run), trained, "fp32")))
+    known = provenance(Path(run), trained, "fp32")
+    made = onnx_model(folded(trained, known))
     import_onnx().checker.check_model(made, full_check=True)
     data: bytes = made.SerializeToString()
     speech, pieces = first_pieces(Path(run), manifest, CHECKED)
@@ -69,7 +74,15 @@ def export_onnx(
         )
     with atomic_write(out, "wb") as file:
         file.write(data)
-    return OnnxExported(str(out), len(data), speech, len(pieces), worst)
+    return OnnxExported(
+        path=str(out),
+        checkpoint=known["checkpoint"],
+        bytes=len(data),
+        speech=speech,
+        utterances=len(pieces),
+        largest_difference=worst,
+        notices=told,
+    )
 
 
 def largest_difference(trained: TrainedModel, data: bytes, pieces: Sequence[Piece]) -> float:
@@ -106,9 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
         prog="python -m asr.inference.onnx_export",
-        description="Write a run's best checkpoint as ONNX, features (B, F, T) and lengths (B,) "
-        "to log_probs (S, B, V) and output_lengths (B,), with dense weights. It is compared with "
-        "the checkpoint in onnxruntime before it is written.",
+        description="Write a run's best checkpoint (before there is one, its last) as ONNX, "
+        "features (B, F, T) and lengths (B,) to log_probs (S, B, V) and output_lengths (B,), with "
+        "dense weights. It is compared with the checkpoint in onnxruntime before it is written.",
     )
     parser.add_argument("run", metavar="RUN", help="a run folder or a .ckpt file")
     parser.add_argument("out", metavar="OUT", help="the file to write")
@@ -116,13 +129,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     given = parser.parse_args(arguments)
     exported = export_onnx(given.run, given.out, manifest=given.manifest)
+    for notice in exported.notices:
+        print(f"note: {given.run}: {notice}", file=sys.stderr)
     if given.json:
         print(json.dumps(asdict(exported)))
         return
     print(
-        f"{exported.path}: {exported.bytes / 1e6:.2f} MB. Log-probabilities in onnxruntime differ "
-        f"from the checkpoint's by {exported.largest_difference:.1e} at most, on "
-        f"{exported.utterances} of {exported.speech}."
+        f"{exported.path}, of {exported.checkpoint}: {exported.bytes / 1e6:.2f} MB. "
+        "Log-probabilities in onnxruntime differ from the checkpoint's by "
+        f"{exported.largest_difference:.1e} at most, on {exported.utterances} of {exported.speech}."
     )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from asr.audio import read
@@ -15,7 +14,8 @@ from asr.checkpoint import TrainedModel, checkpoint_of
 from asr.data.manifest import Utterance, missing_audio, read_manifest
 from asr.errors import InputError
 from asr.evaluation.result import RESULT, Result, read_result
-from asr.evaluation.run import read_run
+from asr.evaluation.run import read_run, unfinished
+from asr.evaluation.size import measure
 
 Piece = tuple[NDArray, int]  # samples (N,), and their rate in Hz
 TOLERANCE = 1e-4  # of log-probabilities, between torch and what was exported in fp32
@@ -31,7 +31,7 @@ def provenance(run: Path, trained: TrainedModel, weights: str) -> dict[str, Any]
         "weights": weights,
         "method": sparsity.method,
         "block": None if sparsity.block is None else list(sparsity.block),
-        "sparsity": _sparsity(trained),
+        "sparsity": measure(trained.model, sparsity.pruned).sparsity,
         "validation_cer": trained.validation_cer,
     }
     if not run.is_dir():
@@ -45,6 +45,11 @@ def provenance(run: Path, trained: TrainedModel, weights: str) -> dict[str, Any]
         "seed": described.seed,
         "results": [{key: getattr(result, key) for key in keys} for result in _results(run)],
     }
+
+
+def notices(run: Path) -> list[str]:
+    """What a reader should know of the run besides, as `evaluate.py` tells it."""
+    return unfinished(read_run(run)) if run.is_dir() else []
 
 
 def _results(run: Path) -> Iterator[Result]:
@@ -78,10 +83,3 @@ def _own_manifest(run: Path) -> Path | None:
 
 def _incomplete(manifest: Path) -> bool:
     return bool(missing_audio(list(islice(read_manifest(manifest), CHECKED))))
-
-
-def _sparsity(trained: TrainedModel) -> float:
-    named = dict(trained.model.named_parameters())
-    pruned = [named[name] for name in trained.sparsity.pruned]
-    total = sum(weight.numel() for weight in pruned)
-    return 1 - sum(int(torch.count_nonzero(w)) for w in pruned) / total if total else 0.0

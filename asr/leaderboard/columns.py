@@ -9,7 +9,7 @@ from asr.statistics.comparison import Unit
 Value = str | int | float | None
 SETTING = (
     *("experiment", "model", "method", "block", "sparsity", "sparsity_model", "parameters"),
-    *("nonzero", "bytes", "bytes_of", "rtf", "threads", "seeds", "collapsed", "decoder"),
+    *("nonzero", "bytes", "bytes_of", "rtf", "threads", "devices", "seeds", "collapsed", "decoder"),
     *("language_model", "group_key", "baseline_key", "runs"),
 )
 RATES: dict[str, Unit] = {"wer": "words", "cer": "characters"}
@@ -33,6 +33,7 @@ def flat(row: Row, sets: Sequence[TestSet]) -> dict[str, Value]:
     """A row's values by column; None where there is none, or no finite one."""
     values: dict[str, Value] = {name: getattr(row, name) for name in SETTING if name != "runs"}
     values["threads"] = " ".join(map(str, row.threads))
+    values["devices"] = ", ".join(row.devices)
     values["seeds"] = " ".join(map(str, row.seeds))
     values["runs"] = " ".join(row.runs)
     for one in sets:

@@ -34,7 +34,14 @@ const grouped = (value) => Math.round(value).toLocaleString("en");
 const signed = (value) => (value < 0 ? "\u2212" : "+") + Math.abs(100 * value).toFixed(2);
 const probability = (p) => (p < 0.001 ? "p < 0.001" : `p ${p.toFixed(3)}`);
 
-const speed = (value) => (known(value) ? value.toFixed(4) : "none");
+/** A row's real-time factor, with its device unless that is the CPU; none where it has several. */
+function speed(row) {
+  const devices = row.devices.join(" and ");
+  return (known(row.rtf) ? row.rtf.toFixed(4) : "none") + (devices === "cpu" ? "" : ` on ${devices}`);
+}
+
+/** Those that some row was timed on. */
+const timedOn = [...new Set(data.rows.filter((row) => known(row.rtf)).flatMap((row) => row.devices))].sort();
 
 /** What goes behind a difference: its p, and that one seed says nothing of other trainings. */
 const chance = (cell, gap) => (known(gap.holm) ? `, ${probability(gap.holm)}` : "") + (cell.oneSeed ? ", 1 seed" : "");

@@ -18,7 +18,7 @@ function columns() {
     ...sets,
     { id: "nonzero", label: "Not zero", value: (row) => row.nonzero, text: (row) => grouped(row.nonzero) },
     { id: "bytes", label: "Bytes", value: (row) => row.bytes, text: (row) => bytes(row.bytes) },
-    { id: "rtf", label: "RTF", value: (row) => row.rtf, text: (row) => speed(row.rtf) },
+    { id: "rtf", label: "RTF", value: (row) => row.rtf, text: speed, apart: (row) => row.devices.join() },
     { id: "seeds", label: "Seeds", value: (row) => row.runs.length, text: (row) => String(row.runs.length) },
     { id: "parameters", label: "Weights", value: (row) => row.parameters, text: (row) => grouped(row.parameters) },
     { id: "model", label: "Model", value: (row) => row.model || null },
@@ -31,6 +31,8 @@ function sorted(rows, column) {
   const compare = (a, b) => {
     const [x, y] = [column.value(a), column.value(b)];
     if (!known(x) || !known(y)) return known(y) - known(x); // empty ones last, whatever the order
+    const [first, second] = column.apart ? [column.apart(a), column.apart(b)] : ["", ""];
+    if (first !== second) return sign * first.localeCompare(second, "en"); // values of two kinds have no order
     return sign * (typeof x === "string" ? x.localeCompare(y, "en", { numeric: true }) : x - y);
   };
   return [...rows].sort(compare);
@@ -129,7 +131,7 @@ function detailRow(row, shown) {
   const lines = [
     `${row.model || "network unknown"}; decoder ${row.decoder}${row.lm ? ` with ${row.lm}` : ""}; `
       + `${bytes(row.bytes)} as ${row.bytesOf}; ${percent(row.sparsityModel, 1)} % of all weights are zero; `
-      + `RTF of the PyTorch checkpoint on ${row.threads.join(" or ")} thread(s).`,
+      + `RTF of the PyTorch checkpoint on ${row.devices.join(" and ")}, ${row.threads.join(" or ")} thread(s).`,
   ];
   for (const set of shownSets()) {
     const cell = row.cells[set.index];

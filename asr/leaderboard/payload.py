@@ -38,6 +38,7 @@ def _row(index: int, row: Row, sets: tuple[TestSet, ...]) -> dict[str, Any]:
         "bytesOf": row.bytes_of,
         "rtf": _finite(row.rtf),
         "threads": row.threads,
+        "devices": row.devices,
         "decoder": row.decoder,
         "lm": row.language_model,
         "group": row.group_key,

@@ -23,6 +23,16 @@ class Located:
     result: Result
 
 
+@dataclass(frozen=True, slots=True)
+class _Export:
+    """A model in fp32 that `asr.inference.export` wrote of a run, as it describes itself."""
+
+    path: Path
+    run_key: str
+    experiment: str
+    sparsity: float
+
+
 @dataclass(slots=True)
 class Found:
     """What lies below the folders that were named."""
@@ -38,17 +48,18 @@ def find_results(paths: Sequence[str | Path]) -> Found:
 
     A broken one goes to `broken` and the others are read all the same. Of two results of one
     run, test set and decoder the newer counts, of two trainings of one run key that which was
-    scored last, and a note says so.
+    scored last, and a note says so. So does one of an exported model that is not what was scored.
 
     Raises:
         InputError: a path that is not there, or not one readable result.
     """
     found = Found()
     results: list[Path] = []
+    exports: list[_Export] = []
     for path in _files(paths):
         if path.suffix == ".safetensors":
-            if (known := _exported(path)) is not None:
-                found.exported[known] = path.stat().st_size
+            if (export := _read_export(path)) is not None:
+                exports.append(export)
         else:
             results.append(path)
     for path in results:
@@ -67,6 +78,7 @@ def find_results(paths: Sequence[str | Path]) -> Found:
         )
     found.located = _of_one_training(found)
     found.located = _newest(found)
+    found.exported = _of_scored_weights(exports, found)
     return found
 
 
@@ -134,8 +146,32 @@ def _newest(found: Found) -> list[Located]:
     return list(kept.values())
 
 
-def _exported(path: Path) -> str | None:
-    """Run key of a model that `asr.inference.export` wrote in fp32; None for any other file.
+def _of_scored_weights(exports: Iterable[_Export], found: Found) -> dict[str, int]:
+    """Bytes by run key; an export from before the pruning had ended is another model."""
+    scored: dict[str, list[Located]] = {}
+    for one in found.located:
+        scored.setdefault(one.result.run_key, []).append(one)
+    kept: dict[str, int] = {}
+    for export in exports:
+        results = scored.get(export.run_key, [])
+        other = next((one for one in results if not _is_of(export, one.result)), None)
+        if other is None:
+            kept[export.run_key] = export.path.stat().st_size
+            continue
+        found.notes.append(
+            f"{export.path} is left out: its weights, of {export.experiment} at sparsity "
+            f"{export.sparsity:.6g}, are not those that {other.path} scores, of "
+            f"{other.result.experiment} at {other.result.sparsity:.6g}. Export or score it again."
+        )
+    return kept
+
+
+def _is_of(export: _Export, result: Result) -> bool:
+    return (export.experiment, export.sparsity) == (result.experiment, result.sparsity)
+
+
+def _read_export(path: Path) -> _Export | None:
+    """A model that `asr.inference.export` wrote in fp32; None for any other file.
 
     Its size is what the scored weights take on disk. Smaller numbers are another model, with
     another error rate.
@@ -145,6 +181,9 @@ def _exported(path: Path) -> str | None:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length)) if length < _HEADER_LIMIT else {}
         known = json.loads(header["__metadata__"]["model"])["provenance"]
-        return str(known["run_key"]) if known["weights"] == "fp32" else None
+        if known["weights"] != "fp32":
+            return None
+        named = str(known["run_key"]), str(known["experiment"])
+        return _Export(path, *named, float(known["sparsity"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None  # of another program, which is no error

@@ -60,8 +60,9 @@ class Row:
     nonzero: float
     bytes: float
     bytes_of: str  # "exported file", or "fp32 weights"
-    rtf: float  # processing by audio seconds, over all its results
+    rtf: float  # processing by audio seconds, over all its results; NaN on several devices
     threads: tuple[int, ...]
+    devices: tuple[str, ...]
     seeds: tuple[int, ...]
     collapsed: int  # runs
     runs: tuple[str, ...]  # run keys, by seed
@@ -100,6 +101,12 @@ def build(found: Found) -> Board:
     notes = list(found.notes)
     scored = _score(grouped, sets, notes)
     rows = [_row(group, scored[group], found.exported) for group in grouped]
+    notes += [
+        f"no rtf for {row.experiment}/{row.group_key}: it was scored on "
+        f"{' and '.join(row.devices)}, and no mean tells both times. Score it again on one."
+        for row in rows
+        if len(row.devices) > 1
+    ]
     return Board(sets, tuple(rows), tuple(notes))
 
 
@@ -189,6 +196,7 @@ def _row(group: _Group, cells: dict[str, Cell], exported: dict[str, int]) -> Row
     first = results[0]
     files = [exported[key] for key in runs if key in exported]
     seconds = math.fsum(one.result.seconds for one in located)
+    devices = tuple(sorted({one.result.device for one in located}))
     seeds = sorted((result.seed, result.run_key) for result in results)
     return Row(
         group_key=group[0],
@@ -206,9 +214,10 @@ def _row(group: _Group, cells: dict[str, Cell], exported: dict[str, int]) -> Row
         bytes=mean(files) if files else mean(result.bytes for result in results),
         bytes_of="exported file" if files else "fp32 weights",
         rtf=math.fsum(one.result.rtf * one.result.seconds for one in located) / seconds
-        if seconds
+        if seconds and len(devices) == 1
         else math.nan,
         threads=tuple(sorted({one.result.threads for one in located})),
+        devices=devices,
         seeds=tuple(seed for seed, _ in seeds),
         collapsed=sum(result.collapsed for result in results),
         runs=tuple(key for _, key in seeds),

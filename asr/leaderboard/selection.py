@@ -1,6 +1,7 @@
 """Which rows, in which order."""
 
 import fnmatch
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -87,6 +88,8 @@ def ordered(board: Board, column: str, *, descending: bool = False) -> Board:
 
     def value(row: Row) -> object:
         numbers: dict[str, object] = {"seeds": row.seeds, "threads": row.threads}
+        # A time on one device says nothing of one on another: each has its own order.
+        numbers["rtf"] = None if math.isnan(row.rtf) else (row.devices, row.rtf)
         if row.block:  # 4x4 before 16x16
             numbers["block"] = re.sub(r"\d+", lambda found: found[0].zfill(8), row.block)
         return numbers[column] if column in numbers else flat(row, board.sets)[column]

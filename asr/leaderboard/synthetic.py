@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from asr.evaluation.error_rate import character_counts, pool, word_counts
-from asr.evaluation.result import Hypothesis, Result, save
+from asr.evaluation.result import CPU, Hypothesis, Result, save
 
 _WORDS = (  # noqa: SIM905
     "the a of and to in that it was he she they had with for on his her as at from by but not "
@@ -144,6 +144,7 @@ def _result(setting: Setting, seed: int, split: str, heard: Sequence[Hypothesis]
         normaliser="basic",
         rtf=0.004 * (1.2 - setting.sparsity),
         threads=1,
+        device=CPU,
         collapsed=False,
         versions="",
         commit="",

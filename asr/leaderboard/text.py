@@ -6,6 +6,7 @@ from html import escape
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from asr.evaluation.result import CPU
 from asr.leaderboard.columns import RATES
 from asr.leaderboard.rows import Board, Cell, Row
 from asr.leaderboard.scores import Difference
@@ -17,8 +18,8 @@ LEGEND = (
     "these trained seeds on other speech of the kind; what other seeds would give is not in them, "
     "least of all where the row or its baseline has one (1 seed). Zeros are of the pruned "
     "matrices. rtf, PyTorch checkpoint: processing by audio time with dense arithmetic, which "
-    "zeros do not speed up; python -m asr.inference.benchmark.several_models times runs in the "
-    "runtime, which uses them."
+    "zeros do not speed up, on the CPU unless a device is named; python -m "
+    "asr.inference.benchmark.several_models times runs in the runtime, which uses them."
 )
 _NUMBERS = {"zeros %", "weights", "not zero", "bytes", "rtf", "seeds"}
 
@@ -47,9 +48,14 @@ def _setting(row: Row) -> list[str]:
         f"{row.parameters:,}",
         f"{row.nonzero:,.0f}",
         f"{row.bytes:,.0f}",
-        "none" if math.isnan(row.rtf) else f"{row.rtf:.4f}",
+        _rtf(row),
         f"{len(row.seeds)}",
     ]
+
+
+def _rtf(row: Row) -> str:
+    text = "none" if math.isnan(row.rtf) else f"{row.rtf:.4f}"
+    return text if row.devices == (CPU,) else f"{text} on {' and '.join(row.devices)}"
 
 
 def _scores(cell: Cell | None) -> str:

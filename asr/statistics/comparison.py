@@ -58,21 +58,18 @@ class Comparison:
 
     @cached_property
     def segment_errors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Errors of a and b in each segment of the matched-pairs test, `(M,)` each."""
-        if self.unit == "words":
-            return segment_errors(self.a.slots, self.b.slots)
-        # Two characters right in a row keep nothing apart, so utterances are their segments.
-        return counts(self.a, self.unit)[0], counts(self.b, self.unit)[0]
+        """Errors of a and b in each segment of NIST's test, `(M,)` each; of words."""
+        return segment_errors(self.a.slots, self.b.slots)
 
     @property
-    def segments(self) -> int:
-        """How many there are."""
-        return len(self.segment_errors[0])
+    def segments(self) -> int | None:
+        """How many there are. Two characters right in a row bound nothing: None for those."""
+        return len(self.segment_errors[0]) if self.unit == "words" else None
 
     @property
     def p_mapsswe(self) -> float:
-        """Two-sided p of NIST's matched-pairs test; for characters by utterances."""
-        return matched_pairs_p(*self.segment_errors)
+        """Two-sided p of NIST's matched-pairs test; NaN for characters, which have no segments."""
+        return matched_pairs_p(*self.segment_errors) if self.unit == "words" else math.nan
 
     @property
     def utterances_needed(self) -> int | None:

@@ -65,7 +65,7 @@ def _pair(found: Report) -> Table:
         table.add_row("the same, utterances drawn", _percent(compared.difference_by_utterance))
     table.add_row("relative, %", _percent(compared.relative))
     table.add_row("p, paired bootstrap", _p(compared.p))
-    if found.unit == "words":
+    if compared.segments is not None:
         answer = _p(compared.p_mapsswe, "too few segments")
         table.add_row(f"p, MAPSSWE ({compared.segments:,} segments)", answer)
     table.add_row("p, matched pairs by utterance", _p(compared.p_utterances, "too few utterances"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from asr.sweep.launch import build_launcher, living_jobs, queues
 from asr.sweep.overview import views_of
 from asr.sweep.process import ask_to_end, living_pid
-from asr.sweep.record import is_alive, read_record, run_name
+from asr.sweep.record import is_alive, read_record
 from asr.training.run_folder import last_owner, owner_of, restate
 
 
@@ -35,7 +35,7 @@ def cancel(home: Path) -> int:
     ask_to_end(reached)
     for view in views:
         folder = Path(view.folder)
-        entry = record.runs.get(run_name(folder))
+        entry = record.entry(folder)
         if entry is not None and entry.job in living:
             if view.state == "queued" and entry.controller not in controllers:
                 restate(folder, "preempted", "cancelled before it started")

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from asr.configuration import CONFIGURATION
 
+# In the environment of a run's process: the folder that it was planned for. It takes its key anew
+# from the manifests, and if they have changed that would lead it elsewhere without a word.
+PLANNED = "ASR_PLANNED_RUN"
 # A run's own configuration is resolved: it names no groups of conf/, not Hydra's either.
 _HYDRA = (
     "hydra.run.dir=.",

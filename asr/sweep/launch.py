@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from asr.errors import InputError
 from asr.files import atomic_write
 from asr.sweep.job import Job
 from asr.sweep.plan import Planned, as_yaml, describe, reason_to_skip, shared_words
-from asr.sweep.record import Entry, Record, changing, read_record, run_name, this_process
+from asr.sweep.record import NAME, Entry, Record, changing, read_record, this_process
 from asr.sweep.state import RunView, view_run
 from asr.training.run_folder import PRUNED, RunFolder
 
@@ -60,12 +61,30 @@ def build_launcher(recipe: Mapping[str, Any]) -> Launcher:
     """The launcher of `{"engine": "package.module.Class", "arguments": {...}}`.
 
     Raises:
-        InputError: of the engine, on arguments that it cannot work with.
+        InputError: an extra is missing, the engine or its arguments are another version's, or it
+            cannot work with these arguments.
     """
     module, _, kind = recipe["engine"].rpartition(".")
-    engine = getattr(importlib.import_module(module), kind)(**recipe["arguments"])
+    try:
+        engine = getattr(importlib.import_module(module), kind)
+        inspect.signature(engine).bind(**recipe["arguments"])
+    except (ImportError, AttributeError, TypeError) as error:
+        if isinstance(error, ImportError) and error.name == "submitit":
+            raise InputError(
+                "jobs of hydra/launcher=slurm or local",
+                expected="submitit installed",
+                got=str(error),
+                remedy="Install the extra: pip install -e '.[cluster]'.",
+            ) from error
+        raise InputError(
+            f"{recipe['engine']}, of hydra.launcher or of {NAME}",
+            expected="a launcher of this version, and its arguments",
+            got=str(error),
+            remedy=f"See conf/hydra/launcher. If another version has written {NAME}, remove that "
+            "file and submit the sweep again: runs that are done stay done.",
+        ) from error
     digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
-    return Launcher(f"{kind}-{digest}", engine, recipe)
+    return Launcher(f"{kind}-{digest}", engine(**recipe["arguments"]), recipe)
 
 
 def launch(
@@ -93,7 +112,7 @@ def launch(
     with changing(home) as record:
         living |= handed_since(asked, record)
         for plan in planned:
-            view = view_run(plan.folder, record.runs.get(run_name(plan.folder)), living)
+            view = view_run(plan.folder, record.entry(plan.folder), living)
             why = reason_to_skip(view, retry_failed)
             title = f"{plan.folder.name}  {describe(plan.overrides, shared, plan.baseline)}"
             if why is not None:
@@ -105,10 +124,10 @@ def launch(
                 with atomic_write(plan.folder / "config.yaml") as file:
                     file.write(as_yaml(plan.settings))
             jobs.append(Job(plan.folder, plan.after))
-            record.runs[run_name(plan.folder)] = Entry(
+            record.runs[record.name(plan.folder)] = Entry(
                 overrides=list(plan.overrides),
                 baseline=plan.baseline,
-                after=run_name(plan.after) if plan.after else None,
+                after=record.name(plan.after) if plan.after else None,
             )
         record.directory = str(Path.cwd())
         take(record, jobs, launcher)
@@ -117,8 +136,7 @@ def launch(
     record = read_record(home)
     living = living_jobs(record)
     return {
-        plan.folder: view_run(plan.folder, record.runs.get(run_name(plan.folder)), living)
-        for plan in planned
+        plan.folder: view_run(plan.folder, record.entry(plan.folder), living) for plan in planned
     }
 
 
@@ -126,7 +144,7 @@ def take(record: Record, jobs: Sequence[Job], launcher: Launcher) -> None:
     """Note that this process has runs in its queue."""
     record.launchers[launcher.name] = dict(launcher.recipe)
     for job in jobs:
-        entry = record.runs[run_name(job.folder)]
+        entry = record.runs[record.name(job.folder)]
         entry.launcher, entry.job, entry.controller = launcher.name, None, this_process()
 
 
@@ -135,7 +153,7 @@ def start(jobs: Sequence[Job], engine: Engine, home: Path) -> None:
 
     def submitted(folder: Path, job: str) -> None:
         with changing(home) as record:
-            if entry := record.runs.get(run_name(folder)):  # the record may have been removed
+            if entry := record.entry(folder):  # the record may have been removed
                 entry.job = job
 
     try:
@@ -144,7 +162,7 @@ def start(jobs: Sequence[Job], engine: Engine, home: Path) -> None:
     finally:
         with changing(home) as record:
             for job in jobs:
-                entry = record.runs.get(run_name(job.folder))
+                entry = record.entry(job.folder)
                 if entry is not None and entry.controller == this_process():
                     entry.controller = None
 
@@ -154,8 +172,8 @@ def living_jobs(record: Record) -> set[str]:
     living: set[str] = set()
     for name, recipe in record.launchers.items():
         handed = {
-            Job(Path(folder), Path(entry.after) if entry.after else None): entry.job
-            for folder, entry in record.runs.items()
+            Job(record.folder(run), record.folder(entry.after) if entry.after else None): entry.job
+            for run, entry in record.runs.items()
             if entry.job is not None and entry.launcher == name
         }
         if handed:

@@ -7,6 +7,7 @@ from typing import Any
 
 import submitit
 
+from asr.sweep.checks import check_number, check_time
 from asr.sweep.interruption import SweepInterruptedError, stop_signals
 from asr.sweep.job import Job
 from asr.sweep.order import ready
@@ -29,6 +30,10 @@ class LocalSubmitit:
     def __init__(
         self, *, parallelism: int, timeout_min: float, signal_delay_s: int, max_requeues: int
     ) -> None:
+        check_number("parallelism", parallelism, 1)
+        check_number("timeout_min", timeout_min, 0, whole=False)
+        check_time(timeout_min, signal_delay_s)
+        check_number("max_requeues", max_requeues, 0)
         self.parallelism, self.max_requeues = parallelism, max_requeues
         self.parameters = {"timeout_min": timeout_min, "signal_delay_s": signal_delay_s}
 

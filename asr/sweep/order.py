@@ -7,7 +7,7 @@ from asr.sweep.job import Job
 from asr.sweep.launch import living_jobs
 from asr.sweep.plan import STOPPED_BY
 from asr.sweep.process import conclude, status_of
-from asr.sweep.record import read_record, run_name
+from asr.sweep.record import read_record
 from asr.sweep.state import view_run
 
 
@@ -50,5 +50,5 @@ def _outcome(folder: Path, ours: bool) -> tuple[str, str]:
     if ours and status.get("state") in ("done", "failed", "preempted"):
         return status["state"], status.get("reason", "")
     record = read_record(folder.parent)
-    view = view_run(folder, record.runs.get(run_name(folder)), living_jobs(record))
+    view = view_run(folder, record.entry(folder), living_jobs(record))
     return view.state, view.reason

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from asr.sweep.launch import living_jobs
 from asr.sweep.plan import describe, shared_words
-from asr.sweep.record import Record, read_record, run_name
+from asr.sweep.record import Record, read_record
 from asr.sweep.state import RunView, view_run
 
 
@@ -21,11 +21,11 @@ def look(home: Path) -> list[RunView]:
 
 def views_of(home: Path, record: Record, living: Collection[str]) -> list[RunView]:
     """The same, of a record and its jobs that live, where these are known."""
-    folders = [Path(folder) for folder in record.runs]
+    folders = [record.folder(name) for name in record.runs]
     known = {folder.resolve() for folder in folders}
     by_hand = (status.parent for status in sorted(home.glob("*/status.json")))
     folders += [folder for folder in by_hand if folder.resolve() not in known]
-    return [view_run(folder, record.runs.get(run_name(folder)), living) for folder in folders]
+    return [view_run(folder, record.entry(folder), living) for folder in folders]
 
 
 def table(views: Sequence[RunView]) -> Table:

@@ -10,6 +10,7 @@ from typing import Any
 
 from asr.errors import InputError
 from asr.files import parse_yaml
+from asr.sweep.checks import check_number
 from asr.sweep.gpus import usable
 from asr.sweep.interruption import SweepInterruptedError, stop_signals
 from asr.sweep.job import Job
@@ -52,13 +53,7 @@ class Pool:
             ("cores", cores, cores_per_run, 1),
             ("gpus", gpus, gpus_per_run, 0),
         ):
-            if each is not None and not (isinstance(each, int) and each >= least):
-                raise InputError(
-                    f"hydra.launcher.{name}_per_run",
-                    expected=f"a whole number from {least}, or null",
-                    got=str(each),
-                    remedy="See conf/hydra/launcher/pool.yaml.",
-                )
+            check_number(f"{name}_per_run", each, least, optional=True)
             if named is not None and not each:
                 raise InputError(
                     f"hydra.launcher.{name}={list(named)}",

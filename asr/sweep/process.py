@@ -12,7 +12,7 @@ from typing import Any
 
 from asr.errors import InputError
 from asr.sweep.interruption import STOPPING
-from asr.sweep.job import Job, arguments
+from asr.sweep.job import PLANNED, Job, arguments
 from asr.training import telling
 from asr.training.run_folder import OUTPUT, State, owned_elsewhere, read_status, restate
 
@@ -46,7 +46,7 @@ class RunProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**environment, "PYTHONUNBUFFERED": "1"},
+                env={**environment, "PYTHONUNBUFFERED": "1", PLANNED: str(folder.resolve())},
                 pass_fds=tuple(descriptors),
                 # A Ctrl-C or a lost terminal is the sweep's to pass on: a run that is told twice
                 # does not save.

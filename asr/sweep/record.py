@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Entry:
 
     overrides: list[str]  # of the command line; a baseline's are those of a run compared with it
     baseline: bool = False  # asked for by what is compared with it
-    after: str | None = None  # folder of the run that must be done before
+    after: str | None = None  # name of the run that must be done before
     launcher: str = ""  # name in `Record.launchers`
     job: str | None = None  # the launcher's id of the process, once it was handed over
     controller: str | None = None  # process of the sweep that has it in its queue
@@ -32,12 +32,29 @@ class Entry:
 
 @dataclass
 class Record:
-    """All sweeps of an experiment, as one list of runs."""
+    """All sweeps of an experiment, as one list of runs.
 
+    A run's name is its path from the experiment's folder, which may be moved: KEY, or
+    ../EXPERIMENT/KEY of a dense run that another experiment has.
+    """
+
+    home: Path  # the experiment's folder
     directory: str = ""  # that paths in configurations are relative to
     launchers: dict[str, dict[str, Any]] = field(default_factory=dict)  # engine and its arguments
-    runs: dict[str, Entry] = field(default_factory=dict)  # by `run_name`
+    runs: dict[str, Entry] = field(default_factory=dict)  # by name
     plans: dict[str, Any] = field(default_factory=dict)  # see asr/sweep/memory.py
+
+    def name(self, folder: Path) -> str:
+        """The name of the run in a folder, the same from every directory."""
+        return os.path.relpath(folder.parent.resolve() / folder.name, self.home.resolve())
+
+    def folder(self, name: str) -> Path:
+        """Where the run of a name lies now."""
+        return Path(os.path.normpath(self.home.resolve() / name))
+
+    def entry(self, folder: Path) -> Entry | None:
+        """What is known of the run in a folder; None of one that was started by hand."""
+        return self.runs.get(self.name(folder))
 
 
 def read_record(folder: Path) -> Record:
@@ -48,11 +65,11 @@ def read_record(folder: Path) -> Record:
     """
     path = folder / NAME
     if not path.is_file():
-        return Record()
+        return Record(folder)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        content["runs"] = {name: Entry(**entry) for name, entry in content["runs"].items()}
-        return Record(**content)
+        runs = (_as_named_now(name, Entry(**entry)) for name, entry in content.pop("runs").items())
+        return Record(folder, runs=dict(runs), **content)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             str(path),
@@ -78,13 +95,17 @@ def changing(folder: Path) -> Iterator[Record]:
         record = read_record(folder)
         yield record
         content = {**vars(record), "runs": {name: vars(e) for name, e in record.runs.items()}}
+        del content["home"]  # the file's own place says it
         with atomic_write(folder / NAME) as file:
             json.dump(content, file, indent=1)
 
 
-def run_name(folder: Path) -> str:
-    """A run's name in `Record.runs`, the same from every directory."""
-    return os.path.abspath(folder)
+def _as_named_now(name: str, entry: Entry) -> tuple[str, Entry]:
+    """A run and its name; an older record has absolute paths, of where the folder was then."""
+    if not os.path.isabs(name):
+        return name, entry
+    home, key = os.path.split(name)
+    return key, replace(entry, after=entry.after and os.path.relpath(entry.after, home))
 
 
 def this_process() -> str:

@@ -19,7 +19,7 @@ from asr.sweep.launch import (
     take,
 )
 from asr.sweep.overview import look
-from asr.sweep.record import Entry, Record, changing, read_record, run_name
+from asr.sweep.record import Entry, Record, changing, read_record
 from asr.sweep.state import RunView, view_run
 from asr.training.run_folder import PRUNED, restate
 from asr.training.telling import say
@@ -41,7 +41,7 @@ def retry(home: Path, *, wait: bool) -> int:
             remedy="Change into that directory: paths in configurations are relative to it.",
         )
     gone = _without_settings(record)
-    for folder in gone:
+    for folder in map(record.folder, gone):
         print(f"left out {folder}: no config.yaml, submit the sweep again to make it anew")
     if not _to_start(record, living_jobs(record)):
         print(f"nothing to retry in {home}")
@@ -54,8 +54,8 @@ def retry(home: Path, *, wait: bool) -> int:
     handed = _take_again(home, wait=wait)
     for launcher, jobs in handed:
         start(jobs, launcher.engine, home)
-    folders = {run_name(job.folder) for _, jobs in handed for job in jobs}
-    ended = {Path(v.folder): v for v in look(home) if run_name(Path(v.folder)) in folders}
+    folders = {job.folder for _, jobs in handed for job in jobs}
+    ended = {Path(v.folder): v for v in look(home) if Path(v.folder) in folders}
     if failed := failures(ended):
         raise sweep_error(home, failed, len(folders))
     return int(bool(gone))
@@ -69,8 +69,9 @@ def _take_again(home: Path, *, wait: bool) -> list[tuple[Launcher, list[Job]]]:
         living |= handed_since(asked, record)
         again: dict[str, list[Job]] = defaultdict(list)
         for view in _to_start(record, living):
-            entry = record.runs[view.folder]
-            job = Job(Path(view.folder), Path(entry.after) if entry.after else None)
+            folder = Path(view.folder)
+            entry = record.runs[record.name(folder)]
+            job = Job(folder, record.folder(entry.after) if entry.after else None)
             again[entry.launcher].append(job)
             say(f"again {job.folder.name}: {view.state}, {view.reason}")
             with suppress(InputError):  # the run itself tells of a damaged status
@@ -91,21 +92,21 @@ def _to_start(record: Record, living: set[str]) -> list[RunView]:
     """What failed or was left, and what such a run waits for; what a study has ended is not."""
     again: dict[str, RunView] = {}
     gone = _without_settings(record)
-    for folder, entry in list(record.runs.items()):
-        if folder in gone:
+    for name, entry in list(record.runs.items()):
+        if name in gone:
             continue
-        view = view_run(Path(folder), entry, living)
+        view = view_run(record.folder(name), entry, living)
         if view.state not in ("failed", "preempted") or PRUNED in view.reason:
             continue
         if entry.after and entry.after not in record.runs:  # a dense run that was started by hand
-            dense = view_run(Path(entry.after), None, living)
+            dense = view_run(record.folder(entry.after), None, living)
             if dense.state in ("failed", "preempted"):
                 record.runs[entry.after] = Entry([], baseline=True, launcher=entry.launcher)
                 again[entry.after] = dense
-        again[folder] = view
+        again[name] = view
     return list(again.values())
 
 
 def _without_settings(record: Record) -> list[str]:
     """Runs whose folder was removed: what they were to train is known to the sweep alone."""
-    return [folder for folder in record.runs if not (Path(folder) / "config.yaml").is_file()]
+    return [name for name in record.runs if not (record.folder(name) / "config.yaml").is_file()]

@@ -11,11 +11,12 @@ from submitit.core.utils import FailedJobError
 
 from asr.errors import InputError
 from asr.files import parse_yaml
+from asr.sweep.checks import check_number, check_switch, check_texts, check_time
 from asr.sweep.interruption import SweepInterruptedError, stop_signals
 from asr.sweep.job import Job
 from asr.sweep.plan import STOPPED_BY
 from asr.sweep.process import conclude, correct, say, status_of, tell
-from asr.sweep.record import read_record, run_name
+from asr.sweep.record import read_record
 from asr.sweep.slurm_commands import JobState, cancel, states
 from asr.sweep.submitted_run import SubmittedRun
 from asr.training.run_folder import State, owned_elsewhere
@@ -75,6 +76,18 @@ class Submitit:
         srun_args: Sequence[str],
         additional_parameters: Mapping[str, Any],
     ) -> None:
+        check_number("timeout_min", timeout_min, 1)
+        check_time(timeout_min, signal_delay_s)
+        check_number("nodes", nodes, 1)
+        check_number("tasks_per_node", tasks_per_node, 1)
+        check_number("cpus_per_task", cpus_per_task, 1)
+        check_number("gpus_per_node", gpus_per_node, 0, optional=True)
+        check_number("mem_gb", mem_gb, 0, whole=False, optional=True)
+        check_number("array_parallelism", array_parallelism, 1)
+        check_number("max_requeues", max_requeues, 0)
+        check_switch("wait", wait)
+        check_texts("setup", setup)
+        check_texts("srun_args", srun_args)
         self.nodes, self.tasks_per_node = nodes, tasks_per_node
         self.max_requeues, self.wait, self.python = max_requeues, wait, python
         self.additional = dict(additional_parameters)
@@ -96,13 +109,6 @@ class Submitit:
             # Since its release 22.05 srun does not take over the cores of a task from sbatch.
             "slurm_srun_args": [f"--cpus-per-task={cpus_per_task}", *srun_args],
         }
-        if signal_delay_s >= 60 * timeout_min:
-            raise InputError(
-                "hydra.launcher.signal_delay_s",
-                expected=f"less than the {60 * timeout_min} s of timeout_min",
-                got=str(signal_delay_s),
-                remedy="A run saves within a batch; a minute or two are plenty.",
-            )
 
     def run(self, jobs: Sequence[Job], submitted: Callable[[Path, str], None]) -> None:
         """Submit jobs, and stay until they have ended if `wait` says so.
@@ -134,7 +140,7 @@ class Submitit:
             self._wait(handed)
 
     def cancel(self, ids: Sequence[str]) -> None:
-        """End jobs for good; those that run save first."""
+        """End jobs for good; those that run save first, if they can within SLURM's KillWait."""
         cancel(ids)
 
     def settle(self, handed: Mapping[Job, str]) -> dict[Job, str]:
@@ -240,7 +246,7 @@ def _by_dependency(jobs: Sequence[Job]) -> dict[Path | None, list[Job]]:
 def _job_of(folder: Path) -> str | None:
     """The SLURM job that an earlier sweep has submitted for a run, if it has not ended."""
     record = read_record(folder.parent)
-    entry = record.runs.get(run_name(folder))
+    entry = record.entry(folder)
     if entry is None or entry.job is None:
         return None
     engine = record.launchers.get(entry.launcher, {}).get("engine")

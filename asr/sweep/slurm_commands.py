@@ -52,7 +52,7 @@ def states(ids: Collection[str]) -> dict[str, JobState]:
 
 
 def cancel(ids: Collection[str]) -> None:
-    """End jobs for good: a run among them saves, and does not come back."""
+    """End jobs for good: a run among them saves within KillWait if it can, and stays away."""
     if ids:
         ended = _ask("scancel", *ids)
         if ended.returncode != 0:

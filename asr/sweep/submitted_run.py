@@ -78,8 +78,9 @@ class SubmittedRun:
         """Train until done or stopped; returns exit code and message of `python train.py`."""
         with _exit_on_signals():
             try:
-                from asr.sweep.job import arguments  # with Hydra
+                from asr.sweep.job import PLANNED, arguments  # with Hydra
 
+                os.environ[PLANNED] = str(self.folder)
                 sys.argv = arguments(self.folder)
                 sys.path.insert(0, str(self.directory))
                 importlib.import_module("train").main()

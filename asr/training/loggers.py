@@ -1,7 +1,9 @@
 """Where metrics go besides `metrics.csv`, which every run has."""
 
+import hashlib
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +65,20 @@ def tensorboard_logger(folder: RunFolder, settings: dict[str, Any]) -> list[Logg
         ) from error
 
 
+def run_id(identity: Mapping[str, Any]) -> str:
+    """What wandb knows a run by, so that one that continues is one run there too.
+
+    Two experiments may train one run key, each its own run. wandb takes 128 characters, and not
+    all that a folder may be called by: a name that it might refuse goes by its hash.
+    """
+    experiment = str(identity["experiment"])
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", experiment):
+        experiment = hashlib.sha256(experiment.encode()).hexdigest()[:12]
+    return f"{experiment}-{identity['run_key']}"
+
+
 def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> list[Logger]:
-    """Weights & Biases: online where there is a key, else offline; the run key is its id.
+    """Weights & Biases: online where there is a key, else offline.
 
     It never asks and never ends a training: without a key, or without an answer within
     half a minute, the run is written to disk for a later `wandb sync`. Where wandb cannot do that
@@ -75,7 +89,7 @@ def wandb_logger(folder: RunFolder, settings: dict[str, Any], project: str) -> l
     def start(mode: str) -> Any:
         return wandb.init(
             project=project,
-            id=folder.identity["run_key"],
+            id=run_id(folder.identity),
             name=f"{folder.identity['experiment']}-{folder.identity['run_key']}",
             group=folder.identity["group_key"],
             config=settings,

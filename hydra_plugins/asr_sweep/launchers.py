@@ -40,6 +40,10 @@ class SweepLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        from asr.sweep.checks import check_switch
+
+        # Not in the constructor: what that raises, Hydra wraps in an error of its own.
+        check_switch("retry_failed", self.retry_failed)
         self.context, self.config = hydra_context, config
 
     def launch(

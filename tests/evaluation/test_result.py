@@ -13,14 +13,15 @@ FIELDS = [
     *("manifest_sha256", "utterances", "seconds", "method", "block", "sparsity", "sparsity_model"),
     *("parameters", "nonzero", "bytes", "hits", "substitutions", "deletions", "insertions"),
     *("char_hits", "char_substitutions", "char_deletions", "char_insertions", "wer", "cer"),
-    *("decoder", "language_model", "batch", "normaliser", "rtf", "threads", "collapsed"),
-    *("versions", "commit", "created"),
+    *("decoder", "language_model", "batch", "normaliser", "rtf", "threads", "device"),
+    *("collapsed", "versions", "commit", "created"),
 ]
 
 EXAMPLE = Result(
     **dict.fromkeys(("run_key", "group_key", "experiment", "corpus", "split"), "name"),
     **dict.fromkeys(("manifest_sha256", "method", "decoder", "normaliser"), "name"),
     **dict.fromkeys(("versions", "commit", "created"), "name"),
+    device="cpu",
     **dict.fromkeys(("seed", "utterances", "parameters", "nonzero", "bytes"), 1),
     **dict.fromkeys(("hits", "substitutions", "deletions", "insertions"), 1),
     **dict.fromkeys(("char_hits", "char_substitutions", "char_deletions", "char_insertions"), 1),
@@ -79,6 +80,15 @@ def test_fractions_may_be_written_as_integers(tmp_path: Path):
     save(tmp_path, replace(EXAMPLE, wer=0, block="16x4"), [])
     assert read_result(tmp_path / "result.json").block == "16x4"
     assert read_hypotheses(tmp_path / "hypotheses.jsonl") == []
+
+
+def test_a_result_from_before_devices_were_recorded_is_of_the_cpu(tmp_path: Path):
+    save(tmp_path, replace(EXAMPLE, device="cuda (A)"), [])
+    path = tmp_path / "result.json"
+    content = json.loads(path.read_text())
+    assert content.pop("device") == "cuda (A)"
+    path.write_text(json.dumps(content))
+    assert read_result(path) == EXAMPLE
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"schema": null}'])

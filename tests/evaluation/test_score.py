@@ -3,6 +3,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from asr.data.manifest import Utterance, read_manifest, write_manifest
 from asr.decoding.greedy import GreedyDecoder
 from asr.errors import InputError
 from asr.evaluation.error_rate import pool, word_counts
+from asr.evaluation.forward import device_of
 from asr.evaluation.pairs import Failure, score_pairs
 from asr.evaluation.recognise import recognise
 from asr.evaluation.result import read_hypotheses, read_result
@@ -75,6 +78,7 @@ def test_result_describes_run_model_and_test_set(tmp_path: Path, corpus: Path):
     assert result.wer == counts.rate
     assert result.char_hits + result.char_substitutions + result.char_deletions == 3 + 5 + 0 + 9
     assert result.rtf > 0
+    assert result.device == "cpu"
     assert score.notices == ("1 characters outside the vocabulary, all errors: '\u00e9' x1",)
 
 
@@ -236,3 +240,20 @@ def test_a_device_that_is_not_there(tmp_path: Path, corpus: Path):
         )
         assert isinstance(outcome, Failure)
         assert "an accelerator that torch finds here" in str(outcome.error)
+
+
+def test_a_gpu_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
+    weight = SimpleNamespace(device=torch.device("cuda", 1))
+    model = cast(Any, SimpleNamespace(parameters=lambda: iter([weight])))
+    assert device_of(model) == "cuda (GPU 1)"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_a_result_names_the_gpu_that_it_is_of(tmp_path: Path, corpus: Path):
+    write_run(tmp_path / "run")
+    paths = [str(tmp_path / "run")], [str(corpus / "test.jsonl")]
+    ((_, outcome),) = score_pairs(*paths, DECODER, batch=3, batch_seconds=60.0, device="cuda")
+    assert isinstance(outcome, Score)
+    assert outcome.result.device == f"cuda ({torch.cuda.get_device_name()})"

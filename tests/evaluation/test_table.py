@@ -15,7 +15,7 @@ def test_each_number_stands_in_its_column() -> None:
     cells = [cell.strip() for cell in captured.get().splitlines()[-2].split("\u2502")]
     assert [cell for cell in cells if cell] == [
         *("name/name", "gradual_block 16x4, collapsed", "name-name", "name"),
-        *("90.0", "12,345", "12.50", "6.25", "3/4/5", "7", "0.0123"),
+        *("90.0", "12,345", "12.50", "6.25", "3/4/5", "7", "0.0123", "cpu"),
     ]
 
 

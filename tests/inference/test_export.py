@@ -18,7 +18,7 @@ from asr.errors import InputError
 from asr.evaluation.forward import log_probabilities, waveform_features
 from asr.evaluation.long_audio import transcribe_file
 from asr.features.resample import resample
-from asr.inference.export import export
+from asr.inference.export import export, main
 from asr.inference.folding import folded
 from asr.inference.library import available
 from asr.inference.model_file import model_bytes, model_from_bytes, read_model, write_model
@@ -188,6 +188,27 @@ def test_the_command_checks_itself_and_says_sizes(tmp_path, capsys):
     assert exported.check.same_texts == exported.check.lines == 1
     assert exported.size.file == out.stat().st_size
     assert read_model(out).provenance["run_key"] == "k1"
+
+
+def test_the_command_names_the_checkpoint_and_says_that_a_run_is_not_done(tmp_path, capsys):
+    run = tmp_path / "run"
+    write_run(run)
+    command = [str(run), str(tmp_path / "out")]
+    main(command)
+    told = capsys.readouterr()
+    assert (told.err, "out, of best.ckpt: " in told.out) == ("", True)
+    (run / "checkpoints/best.ckpt").rename(run / "checkpoints/last.ckpt")
+    status = run / "status.json"
+    status.write_text(json.dumps({**json.loads(status.read_text()), "state": "running"}))
+    main(command)
+    told = capsys.readouterr()
+    assert "out, of last.ckpt: " in told.out
+    notice = "the run is not done, its state is 'running'"  # as evaluate.py has it
+    assert told.err == f"note: {run}: {notice}\n"
+    main([*command, "--json"])
+    said = json.loads(capsys.readouterr().out)
+    assert (said["checkpoint"], said["notices"]) == ("last.ckpt", [notice])
+    assert export(run / "checkpoints/last.ckpt", tmp_path / "out").notices == []
 
 
 def test_a_damaged_result_is_left_out_of_the_provenance_and_told(tmp_path):

@@ -91,6 +91,18 @@ def test_the_command_compares_and_describes(tmp_path, capsys):
     assert properties["provenance"]["run_key"] == "k1"
 
 
+def test_an_unfinished_run_is_said_to_be_one(tmp_path, capsys):
+    run = tmp_path / "run"
+    write_run(run)
+    (run / "checkpoints/best.ckpt").rename(run / "checkpoints/last.ckpt")
+    status = run / "status.json"
+    status.write_text(json.dumps({**json.loads(status.read_text()), "state": "running"}))
+    main([str(run), str(tmp_path / "out.onnx")])
+    told = capsys.readouterr()
+    assert "out.onnx, of last.ckpt: " in told.out
+    assert told.err == f"note: {run}: the run is not done, its state is 'running'\n"
+
+
 def test_what_the_page_says_is_the_checkpoint_s_own(tmp_path, monkeypatch):
     """The snippet of docs/runtime.md as it stands, from samples to log-probabilities."""
     trained = write_run(tmp_path / "run")

@@ -1,6 +1,7 @@
 """The page in a real browser, opened from its file."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,7 +205,30 @@ def test_one_seed_is_said_beside_its_difference(browser: Any, runs: Path, tmp_pa
     assert "these trained seeds on other speech" in caption
     titles = read(browser, "[...document.querySelectorAll('.role-axis-title text')]"
                   ".map(t => t.textContent)")  # fmt: skip
-    assert "rtf, PyTorch checkpoint" in titles
+    assert "rtf, PyTorch checkpoint on cpu" in titles
+
+
+def test_every_device_has_its_own_front_of_times(browser: Any, runs: Path, tmp_path: Path) -> None:
+    """Of the rows timed on a GPU none is on the CPU's front, however fast; nor in one order."""
+    shutil.copytree(runs, tmp_path / "runs")
+    for path in sorted((tmp_path / "runs").glob("sweep/*/eval/*/result.json")):
+        told = json.loads(path.read_text())
+        if told["method"] == "l1":
+            path.write_text(json.dumps(told | {"device": "cuda (A)", "rtf": told["rtf"] / 100}))
+    browser.get(write_page(tmp_path / "page.html", tmp_path / "runs").as_uri())
+    drawn(browser)
+    fronts = read(browser, """Object.fromEntries([...document.querySelectorAll("figure")].map(
+        (f) => [f.querySelector("figcaption").textContent.split(";")[0].split(" against ")[1],
+            [...f.querySelectorAll("li")].map((l) => l.textContent)]))""")  # fmt: skip
+    on_cpu, on_gpu = (fronts[f"rtf, PyTorch checkpoint on {one}"] for one in ("cpu", "cuda (A)"))
+    assert on_cpu
+    assert on_gpu
+    assert not [text for text in on_cpu if "sweep l1 " in text]
+    assert all("sweep l1 " in text and " on cuda (A)" in text for text in on_gpu)
+    for last in (True, False):
+        click(browser, "th[data-id='rtf'] button")
+        shown = ["on cuda (A)" in text for text in column(browser, "rtf")]
+        assert shown == sorted(shown, reverse=not last)
 
 
 def test_a_row_unfolds_by_keyboard(browser: Any, board: Board) -> None:

@@ -84,7 +84,10 @@ def test_what_is_no_result_is_an_error(tmp_path: Path) -> None:
         find_results([tmp_path])
 
 
-def _export(path: Path, **provenance: object) -> int:
+def _export(path: Path, **changes: object) -> int:
+    """A file whose provenance fits `result()`, but for the changes."""
+    provenance = {"run_key": "k", "experiment": "name", "sparsity": 0.25, "weights": "fp32"}
+    provenance |= changes
     metadata = {"model": json.dumps({"provenance": provenance})}
     save_file({"weight": np.zeros(8, np.float32)}, path, metadata)
     return path.stat().st_size
@@ -92,8 +95,30 @@ def _export(path: Path, **provenance: object) -> int:
 
 def test_bytes_on_disk_are_of_the_exported_file_of_the_scored_weights(tmp_path: Path) -> None:
     save(tmp_path / "run", result(run_key="k"), [])
-    size = _export(tmp_path / "run" / "model.safetensors", run_key="k", weights="fp32")
-    _export(tmp_path / "run" / "small.safetensors", run_key="k", weights="int8")
+    size = _export(tmp_path / "run" / "model.safetensors")
+    _export(tmp_path / "run" / "small.safetensors", weights="int8")
     save_file({"x": np.zeros(1)}, tmp_path / "run" / "other.safetensors")
     (tmp_path / "run" / "cut.safetensors").write_bytes(b"\x10")
-    assert find_results([tmp_path]).exported == {"k": size}
+    found = find_results([tmp_path])
+    assert found.exported == {"k": size}
+    assert not found.notes
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"sparsity": 0.125}, "of name at sparsity 0.125, "),
+        ({"experiment": "other"}, "of other at sparsity 0.25, "),
+    ],
+)
+def test_an_export_of_other_weights_than_were_scored_is_left_out_and_told(
+    tmp_path: Path, change: dict[str, object], told: str
+) -> None:
+    """A run that was exported while it was being pruned, say, and scored when it was done."""
+    save(tmp_path / "run", result(run_key="k"), [])
+    _export(tmp_path / "run" / "model.safetensors", **change)
+    found = find_results([tmp_path])
+    assert found.exported == {}
+    (note,) = found.notes
+    assert note.startswith(f"{tmp_path}/run/model.safetensors is left out: its weights, {told}")
+    assert f"{tmp_path}/run/result.json scores, of name at 0.25" in note

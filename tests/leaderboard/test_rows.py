@@ -1,16 +1,18 @@
 """Rows: seeds together, the right baseline, the numbers of asr.statistics."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
 
 from asr.errors import InputError
 from asr.evaluation.result import Hypothesis, save
+from asr.leaderboard.columns import records
 from asr.leaderboard.payload import payload
 from asr.leaderboard.reading import find_results
 from asr.leaderboard.rows import Board, adjusted, build
-from asr.leaderboard.selection import select
+from asr.leaderboard.selection import ordered, select
 from asr.leaderboard.synthetic import key_of
 from asr.leaderboard.text import readable
 from asr.statistics.comparison import compare
@@ -193,6 +195,39 @@ def test_one_seed_on_either_side_of_a_difference_is_marked(
     assert "seed" not in told["name/d"]  # nothing is compared there
     (row,) = (row for row in payload(board)["rows"] if row["group"] == "s")
     assert row["cells"][0].get("oneSeed", False) == expected
+
+
+def test_times_of_several_devices_are_neither_averaged_nor_ranked(tmp_path: Path) -> None:
+    gpu = "cuda (A)"
+    for name, devices, rtf in (
+        ("mixed", ("cpu", gpu), 0.5),
+        ("fast", (gpu, gpu), 0.001),
+        ("slow", (gpu,), 0.003),
+        ("host", ("cpu", "cpu"), 0.002),
+    ):
+        for seed, device in enumerate(devices):
+            _bare(tmp_path, f"{name}{seed}", group_key=name, seed=seed, device=device,
+                  rtf=rtf * (1 + seed), **_words(1, 9))  # fmt: skip
+    board = build(find_results([tmp_path]))
+    rows = {row.group_key: row for row in board.rows}
+    assert rows["fast"].rtf == pytest.approx(0.0015)
+    assert math.isnan(rows["mixed"].rtf)
+    assert rows["mixed"].devices == ("cpu", gpu)
+    (note,) = (note for note in board.notes if "rtf" in note)
+    assert note.startswith(f"no rtf for name/mixed: it was scored on cpu and {gpu}, ")
+    for descending, order in (
+        (False, ["host", "fast", "slow", "mixed"]),
+        (True, ["slow", "fast", "host", "mixed"]),
+    ):
+        shown = ordered(board, "rtf", descending=descending).rows
+        assert [row.group_key for row in shown] == order
+    headings, texts = readable(board)
+    told = {re.split("[/,]", row[0])[1]: row[headings.index("rtf")] for row in texts}
+    assert told["host"] == "0.0030"
+    assert told["slow"] == f"0.0030 on {gpu}"
+    assert told["mixed"] == f"none on cpu and {gpu}"
+    assert {row["group"]: row["devices"] for row in payload(board)["rows"]}["slow"] == (gpu,)
+    assert {one["group_key"]: one["devices"] for one in records(board)}["mixed"] == f"cpu, {gpu}"
 
 
 def test_an_exported_file_gives_the_bytes(tmp_path: Path) -> None:

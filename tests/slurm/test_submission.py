@@ -1,5 +1,6 @@
 """What sbatch is given: whole scripts against files that a person has read, and who waits."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -110,6 +111,24 @@ def test_processes_and_devices_must_be_as_many(commands: Commands, tmp_path: Pat
 def test_a_signal_must_come_within_the_time(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="signal_delay_s"):
         engine(timeout_min=2, signal_delay_s=120)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({"wait": "no"}, "wait: expected true or false, got 'no'"),
+        ({"timeout_min": "4h"}, "timeout_min: expected a whole number from 1, got '4h'"),
+        ({"signal_delay_s": 0}, "signal_delay_s: expected a whole number from 1, got 0"),
+        ({"array_parallelism": 0}, "array_parallelism: expected a whole number from 1, got 0"),
+        ({"gpus_per_node": -1}, "gpus_per_node: expected a whole number from 0, or null, got -1"),
+        ({"mem_gb": "16G"}, "mem_gb: expected a number from 0, or null, got '16G'"),
+        ({"max_requeues": None}, "max_requeues: expected a whole number from 0, got null"),
+        ({"setup": "module load cuda"}, "setup: expected a list of texts"),
+    ],
+)
+def test_settings_that_cannot_be(setting: dict[str, object], expected: str) -> None:
+    with pytest.raises(InputError, match=rf"^hydra\.launcher\.{re.escape(expected)}"):
+        engine(**setting)
 
 
 def test_no_slurm_no_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from asr.errors import InputError
 from asr.sweep.interruption import SweepInterruptedError
 from asr.sweep.job import Job
 from asr.sweep.local_submitit import LocalSubmitit
@@ -42,6 +44,8 @@ def main():
     try:
         with folder.owned(lambda: (starts, 0)):
             folder.write_status("running", starts, 0)
+            if name == "done":
+                (path / "planned").write_text(os.environ["ASR_PLANNED_RUN"])
             if name == "bug":
                 raise ZeroDivisionError("a bug")
             if name == "pruned":
@@ -116,6 +120,7 @@ def test_ends_that_a_run_can_have(runs: Path) -> None:
     assert ids.keys() == set(names) - {"sparse", "waits"}
     assert [starts(folder) for folder in folders.values()] == [1, 0, 1, 1, 1, 0, 0, 1]
     assert log(folders["done"]) == "start 1\n"
+    assert (folders["done"] / "planned").read_text() == str(folders["done"])
     assert 'raise ZeroDivisionError("a bug")' in log(folders["bug"])
     assert log(folders["refused"]).count("expected a manifest") == 1
     submitit = runs / "default" / "submitit"
@@ -160,6 +165,20 @@ def test_a_sweep_that_is_stopped_lets_its_runs_save(runs: Path, name: str) -> No
         assert (first / "told").read_text() == "1"
     assert starts(second) == 0
     assert local.settle(handed) == {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({"parallelism": 0}, "parallelism: expected a whole number from 1, got 0"),
+        ({"timeout_min": "1h"}, "timeout_min: expected a number from 0, got '1h'"),
+        ({"signal_delay_s": 60}, "signal_delay_s: expected less than the 60 s of timeout_min"),
+        ({"max_requeues": -1}, "max_requeues: expected a whole number from 0, got -1"),
+    ],
+)
+def test_settings_that_cannot_be(setting: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InputError, match=rf"^hydra\.launcher\.{re.escape(expected)}"):
+        engine(**setting)
 
 
 def test_the_signals_are_those_that_training_stops_on() -> None:

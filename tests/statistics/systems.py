@@ -60,6 +60,7 @@ def write_eval(
         normaliser=normaliser,
         rtf=0.1,
         threads=1,
+        device="cpu",
         collapsed=False,
         versions="",
         commit="",

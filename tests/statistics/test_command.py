@@ -91,9 +91,15 @@ def test_every_part_is_printed_and_written(runs: Path, capsys: pytest.CaptureFix
 def test_lines_of_side_by_side_stand_in_columns(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main([f"{runs}/dense/run1", f"{runs}/sparse/run1", "--characters", "--worst", "1"])
+    path = runs / "report.json"
+    options = ["--characters", "--worst", "1", "--json", str(path)]
+    main([f"{runs}/dense/run1", f"{runs}/sparse/run1", *options])
     out = capsys.readouterr().out
     assert "CER of b less that of a" in out
+    assert "MAPSSWE" not in out
+    compared = json.loads(path.read_text())["comparison"]
+    assert (compared["p_mapsswe"], compared["segments"]) == (None, None)
+    assert compared["p_utterances"] is not None
     lines = out.split("a and b together\n")[1].splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("ref "))
     reference, a, b = lines[start : start + 3]

@@ -40,11 +40,14 @@ def test_differences_are_of_pooled_rates(pair: tuple[System, System]) -> None:
     assert found.relative.estimate == pytest.approx((b.wer - a.wer) / a.wer)
     by_characters = compare(a, b, unit="characters")
     assert by_characters.difference.estimate == pytest.approx(b.cer - a.cer)
-    assert by_characters.p_mapsswe == by_characters.p_utterances
-    assert by_characters.segments == 150
+    assert math.isnan(by_characters.p_mapsswe)  # it is a test of words
+    assert by_characters.segments is None
+    assert found.segments is not None
+    assert found.segments > 10
+    assert found.p_mapsswe < 0.01
     for one in (found, by_characters):
         assert one.difference.low > 0
-        assert max(one.p, one.p_mapsswe, one.p_utterances) < 0.01
+        assert max(one.p, one.p_utterances) < 0.01
         assert one.utterances_needed is None
         assert not one.non_inferior(0.05)
         assert one.non_inferior(5.0)

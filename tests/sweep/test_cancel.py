@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asr.sweep.cancel import cancel
-from asr.sweep.record import Entry, changing, run_name
+from asr.sweep.record import Entry, changing
 from asr.training.run_folder import RunFolder
 from tests.training.test_run_folder import hold
 from tests.warm import WARM
@@ -22,7 +22,7 @@ def test_only_what_is_stopped_is_called_cancelled(
     status = {"state": "running", "host": "node7", "pid": 5}
     (elsewhere / "status.json").write_text(json.dumps(status))
     with changing(tmp_path) as record:
-        record.runs[run_name(queued)] = Entry([], controller="node7:4:9")
+        record.runs[record.name(queued)] = Entry([], controller="node7:4:9")
     # Looked at last; its status has neither host nor pid yet.
     ready, release = WARM.Event(), WARM.Event()
     owner = WARM.Process(target=hold, args=(here, ready, release))

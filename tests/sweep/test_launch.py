@@ -11,9 +11,11 @@ import yaml
 import asr.sweep.launch
 import asr.sweep.resubmit
 import train
-from asr.sweep.launch import handed_since
+from asr.errors import InputError
+from asr.sweep.job import Job
+from asr.sweep.launch import build_launcher, handed_since
 from asr.sweep.overview import look
-from asr.sweep.record import Entry, Record, read_record
+from asr.sweep.record import Entry, Record, changing, read_record
 from asr.sweep.resubmit import retry
 from asr.training.run_folder import restate
 from tests.commands import tiny_run
@@ -99,8 +101,10 @@ def test_a_run_whose_folder_was_removed_stops_no_other(  # type: ignore[no-untyp
 
 
 def test_jobs_that_another_sweep_has_just_handed_over_live() -> None:
-    asked = Record(runs={"a": Entry([], job="1"), "b": Entry([])})
-    later = Record(runs={"a": Entry([], job="1"), "b": Entry([], job="2"), "c": Entry([])})
+    asked = Record(Path("x"), runs={"a": Entry([], job="1"), "b": Entry([])})
+    later = Record(
+        Path("x"), runs={"a": Entry([], job="1"), "b": Entry([], job="2"), "c": Entry([])}
+    )
     assert handed_since(asked, later) == {"2"}
 
 
@@ -188,3 +192,73 @@ def test_runs_are_the_same_from_another_directory(sweep, tmp_path, monkeypatch) 
     monkeypatch.chdir(tmp_path)
     views = look(Path("default"))
     assert [view.state for view in views] == ["done", "done"]
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_moved_experiment_has_its_runs_once(  # type: ignore[no-untyped-def]
+    sweep, tmp_path, monkeypatch, capsys, absolute
+) -> None:
+    """Also by a record of before, which names runs by where they were."""
+    (dense, sparse), _ = sweep("sparsity=block_pruning", "hydra.launcher.baselines=needed")
+    record = json.loads((tmp_path / "default" / "sweep.json").read_text())
+    assert record["runs"].keys() == {dense.name, sparse.name}
+    assert record["runs"][sparse.name]["after"] == dense.name
+    if absolute:
+        record["runs"] = {str(tmp_path / "default" / n): e for n, e in record["runs"].items()}
+        record["runs"][str(sparse)]["after"] = str(dense)
+        (tmp_path / "default" / "sweep.json").write_text(json.dumps(record))
+    home = (tmp_path / "default").rename(tmp_path / "kept")
+    assert [(view.folder, view.state) for view in look(home)] == [
+        (str(home / dense.name), "done"),
+        (str(home / sparse.name), "done"),
+    ]
+    assert retry(home, wait=True) == 0
+    assert "left out" not in capsys.readouterr().out
+    restate(home / sparse.name, "failed", "a full disk")
+    monkeypatch.setattr(asr.sweep.resubmit, "build_launcher", asr.sweep.launch.build_launcher)
+    FakeEngine.fresh()
+    assert retry(home, wait=True) == 0
+    assert FakeEngine.started == [Job(home / sparse.name, home / dense.name)]
+    assert read_record(home).runs.keys() == {dense.name, sparse.name}
+
+
+def test_a_dense_run_of_another_experiment_is_named_from_here(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    record = Record(tmp_path / "a")
+    assert record.name(tmp_path / "b" / "key") == "../b/key"
+    assert record.folder("../b/key") == tmp_path / "b" / "key"
+
+
+@pytest.mark.parametrize("engine", ["slurm.Submitit", "local_submitit.LocalSubmitit"])
+def test_a_launcher_without_its_extra_says_so(  # type: ignore[no-untyped-def]
+    tmp_path, monkeypatch, engine
+) -> None:
+    module = f"asr.sweep.{engine}".rpartition(".")[0]
+    monkeypatch.setitem(sys.modules, "submitit", None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    with changing(tmp_path) as record:
+        record.launchers["S"] = {"engine": f"asr.sweep.{engine}", "arguments": {}}
+        record.runs["a"] = Entry([], launcher="S", job="5")
+    with pytest.raises(InputError, match=r"pip install -e '\.\[cluster\]'"):
+        look(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "told"),
+    [
+        ({"engine": "asr.sweep.pool.Pool", "arguments": {"threads": 1}}, "argument: 'cores'"),
+        ({"engine": "asr.sweep.pool.Swarm", "arguments": {}}, "no attribute 'Swarm'"),
+        ({"engine": "asr.sweep.swarm.Swarm", "arguments": {}}, "No module named 'asr.sweep.swarm'"),
+    ],
+)
+def test_a_launcher_of_another_version_is_told(recipe, told) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match="another version") as refused:
+        build_launcher(recipe)
+    assert told in str(refused.value)
+
+
+def test_a_word_is_no_switch(sweep) -> None:  # type: ignore[no-untyped-def]
+    started, message = sweep("sparsity=dense", "hydra.launcher.retry_failed=no")
+    assert started == []
+    assert message.startswith(
+        "error: hydra.launcher.retry_failed: expected true or false, got 'no'"
+    )

@@ -13,7 +13,7 @@ import yaml
 
 from asr.configuration import CONFIGURATION
 from asr.errors import InputError
-from asr.sweep.job import Job
+from asr.sweep.job import PLANNED, Job
 from asr.sweep.lease import lease
 from asr.sweep.pool import Pool
 from asr.sweep.record import Entry, changing
@@ -51,6 +51,7 @@ print(sys.stdin.read() + "and this", file=sys.stderr)
     assert (first, last) == ("of an earlier attempt", "and this")
     assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "1"
     assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert environment[PLANNED] == str(folder)
     assert directory == os.getcwd()
     assert alone
     assert events(tmp_path / "x")[0].cores == (cores[0],)
@@ -198,6 +199,7 @@ def test_a_dense_run_that_nobody_has_any_more(tmp_path: Path, state: str) -> Non
         ({}, {"gpus": "GPU-a"}, r"gpus: expected numbers of the gpus.*got 'GPU-a'"),
         ({}, {"cores_per_run": "two"}, r"cores_per_run: expected a whole number from 1, or null"),
         ({}, {"cores_per_run": 0}, r"cores_per_run: expected a whole number from 1, or null"),
+        ({}, {"cores_per_run": True}, r"cores_per_run: expected a whole number from 1.*got True"),
         ({}, {"cores": [0], "cores_per_run": None}, r"cores=\[0\]: expected.*cores_per_run"),
         ({}, {"gpus": [0]}, r"gpus=\[0\]: expected.*gpus_per_run to say"),
     ],

@@ -12,7 +12,7 @@ import pytest
 import wandb
 
 from asr.errors import InputError
-from asr.training.loggers import close, no_loggers, tensorboard_logger, wandb_logger
+from asr.training.loggers import close, no_loggers, run_id, tensorboard_logger, wandb_logger
 from asr.training.run_folder import RunFolder
 from tests.commands import run, tiny_run
 from tests.training.in_process import IDENTITY
@@ -60,8 +60,18 @@ def test_without_a_key_it_is_offline_from_the_start(
         monkeypatch.setenv("WANDB_MODE", mode)
     wandb_logger(folder, {"seed": 1}, project="p")
     (call,) = fake.calls
-    assert (call["mode"], call["id"], call["group"]) == ("offline", "k1", "g1")
+    assert (call["mode"], call["id"], call["group"]) == ("offline", "e-k1", "g1")
     assert (call["resume"], call["config"], call["dir"]) == ("allow", {"seed": 1}, folder.path)
+
+
+def test_experiments_that_train_one_run_key_are_two_runs_whatever_they_are_called() -> None:
+    names = ["blocks", "sparsities", "50 %", "a:b", "a#b", "x" * 200, "x" * 199, "\u00fc"]
+    ids = [run_id({"experiment": name, "run_key": "0123456789ab"}) for name in names]
+    assert ids[0] == "blocks-0123456789ab"
+    assert len(set(ids)) == len(names)
+    for one in ids:
+        assert len(one) <= 128
+        assert not set(one) & set("/\\#?%:;,' "), one
 
 
 @pytest.mark.parametrize("kept_in", ["environment", "netrc"])
@@ -211,7 +221,8 @@ def test_a_run_that_continues_is_one_run_of_wandb(tones: Path, tmp_path: Path) -
     assert again.returncode == 0, again.stderr
     assert "done: " in again.stdout
     offline = [path.name for path in folder.glob("wandb/offline-run-*")]
-    assert [name.rsplit("-", 1)[1] for name in offline] == [folder.name] * 2
+    assert len(offline) == 2
+    assert all(name.endswith(f"-default-{folder.name}") for name in offline)
     assert "Traceback" not in first.stderr + again.stderr
     # metrics.csv is there whatever else is.
     rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
