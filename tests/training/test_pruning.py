@@ -13,8 +13,11 @@ from asr.checkpoint import load_trained
 from asr.errors import InputError
 from asr.evaluation.size import measure
 from asr.sparsity.gradual import GradualPruning
+from asr.sparsity.lasso import LassoPruning
+from asr.sparsity.penalty import Penalty
 from asr.sparsity.selection import Selection
 from asr.training.module import SpeechModule
+from tests.sparsity import plain
 from tests.training.in_process import LossScaler, speech_data, speech_module, trainer
 
 RECURRENT = Selection([r"\.weight_(ih|hh)_l0$"], "separate", False)
@@ -36,11 +39,16 @@ def pruned_module(tones: Path, *, epochs: int = 3, accumulate: int = 1, **change
         "regrow": 0.0,
     }
     method = GradualPruning(**{**arguments, **changes})
-    module = speech_module(data, epochs=epochs, accumulate=accumulate)
+    return data, pruned_by(method, speech_module(data, epochs=epochs, accumulate=accumulate))
+
+
+def pruned_by(method: Any, module: SpeechModule) -> SpeechModule:
     module.pruner = method.pruner(
-        dict(module.model.named_parameters()), total_steps=module.total_steps, epochs=epochs
+        dict(module.model.named_parameters()),
+        total_steps=module.total_steps,
+        epochs=module.epochs,
     )
-    return data, module
+    return module
 
 
 def masked(module: SpeechModule) -> dict[str, Tensor]:
@@ -217,45 +225,76 @@ class StopAt(Callback):
             raise KeyboardInterrupt
 
 
+THRESHOLDS = plain.threshold(
+    select=RECURRENT,
+    block=[4, 4],
+    end=0.7,
+    start_slope=2e-2,
+    penalty=Penalty("group_lasso", strength=0.1, step="gradient"),
+)
+PROXIMAL = LassoPruning(
+    "group_lasso", RECURRENT, [4, 4], Penalty("group_lasso", 40.0, "proximal"), 0.0, 0.1, 0.7
+)
+
+
 @dataclass(frozen=True)
 class Undisturbed:
-    """A training to its end in `folder`: what makes its module, what makes its trainer."""
+    """A training to its end in `folder`, and what makes its module and its trainer."""
 
-    method: dict[str, Any]
+    regrow: float
+    method: Any  # None for gradual pruning
     recipe: dict[str, Any]
     folder: Path
-    steps: int
+
+    def module(self, tones: Path) -> Any:
+        """Data and a fresh module."""
+        accumulate = self.recipe.get("accumulate", 1)
+        data, module = pruned_module(tones, accumulate=accumulate, regrow=self.regrow)
+        return data, module if self.method is None else pruned_by(self.method, module)
 
 
 @pytest.fixture(
     scope="module",
-    params=[{}, {"ema_decay": 0.9}, {"regrow": 0.3}, {"precision": "bf16-mixed"}],
-    ids=str,
+    params=[
+        {},
+        {"ema_decay": 0.9},
+        {"regrow": 0.3},
+        {"precision": "bf16-mixed"},
+        pytest.param({"regrow": 0.3, "accumulate": 2}, marks=pytest.mark.flow),
+        pytest.param({"method": THRESHOLDS}, marks=pytest.mark.flow),
+        pytest.param({"method": PROXIMAL}, marks=pytest.mark.flow),
+    ],
+    ids=["gradual", "averaged", "regrown", "bf16", "accumulated", "thresholds", "proximal"],
 )
 def whole(
     request: pytest.FixtureRequest, tones: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Undisturbed:
-    method = {key: value for key, value in request.param.items() if key == "regrow"}
-    recipe = {key: value for key, value in request.param.items() if key != "regrow"}
-    folder = tmp_path_factory.mktemp("whole")
-    data, module = pruned_module(tones, **method)
-    trainer(folder, **recipe).fit(module, datamodule=data)
-    return Undisturbed(method, recipe, folder, module.total_steps)
+    recipe = {key: value for key, value in request.param.items() if key not in ("regrow", "method")}
+    made = Undisturbed(
+        request.param.get("regrow", 0.0),
+        request.param.get("method"),
+        recipe,
+        tmp_path_factory.mktemp("whole"),
+    )
+    data, module = made.module(tones)
+    trainer(made.folder, **recipe).fit(module, datamodule=data)
+    left = [bool(blocks.all()) for blocks in module.pruner.kept.values()]
+    assert not all(left), "pruned"
+    return made
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_resuming_changes_no_bit(
     tones: Path, tmp_path: Path, whole: Undisturbed, share: float
 ) -> None:
-    method, recipe = whole.method, whole.recipe
-    data, half = pruned_module(tones, **method)
+    data, half = whole.module(tones)
     stop = StopAt(max(1, int(share * half.total_steps)))
-    made = trainer(tmp_path / "half", **recipe)
+    made = trainer(tmp_path / "half", **whole.recipe)
     made.callbacks.append(stop)  # after the one that saves
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         made.fit(half, datamodule=data)
-    data, rest = pruned_module(tones, **method)
-    trainer(tmp_path / "rest", **recipe).fit(
+    data, rest = whole.module(tones)
+    trainer(tmp_path / "rest", **whole.recipe).fit(
         rest, datamodule=data, ckpt_path=tmp_path / "half/stop.ckpt", weights_only=True
     )
     ends = [
@@ -267,7 +306,7 @@ def test_resuming_changes_no_bit(
         assert all(torch.equal(ours[name], theirs[name]) for name in ours), key
     kept = [end["sparsity"]["kept"] for end in ends]
     assert all(torch.equal(kept[0][label], kept[1][label]) for label in kept[0])
-    assert ends[0]["sparsity"]["step"] == ends[1]["sparsity"]["step"] == whole.steps
+    assert ends[0]["sparsity"]["step"] == ends[1]["sparsity"]["step"] == rest.total_steps
 
 
 def test_dense_runs_hold_nothing_of_it(tones: Path, tmp_path: Path) -> None:
