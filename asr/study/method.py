@@ -216,7 +216,7 @@ def _table(rows: Sequence[Compared], chosen_by: dict[str, float]) -> str:
 
 
 def name(setting: Setting) -> str:
-    """The method with what of it is in question: score, gates, the penalty's step, collapse."""
+    """The method with what of it is in question: score, gates, penalty, collapse."""
     if setting.dense:
         return "dense"
     pruning = setting.pruning
@@ -224,7 +224,8 @@ def name(setting: Setting) -> str:
     if "score" in pruning:
         said.append(f"score {pruning['score']}")
     if penalty := pruning.get("penalty"):
-        said.append({"proximal": "proximal", "gradient": "sub-gradient"}[penalty["step"]])
+        step = {"proximal": "proximal", "gradient": "sub-gradient"}[penalty["step"]]
+        said.append(f"{step} of strength {penalty['strength']:g}")
     if pruning["select"]["gates"] == "together":
         said.append("gates together")
     if setting.collapsed:

@@ -493,7 +493,7 @@ def test_group_lasso_by_either_step_is_compared_within_its_own_experiment(grid):
     write_kept(grid, "d32", damaged(5), **own)
     write_kept(grid, "g32", damaged(8), zeros=0.9, **own)
     for step, count in (("proximal", 20), ("gradient", 16)):
-        lasso = {"method": "group_lasso", "pruning": {"penalty": {"step": step}}}
+        lasso = {"method": "group_lasso", "pruning": {"penalty": {"step": step, "strength": 4.0}}}
         empty = step == "gradient"
         write_kept(grid, step, damaged(count), zeros=0.9, collapsed=empty, **lasso, **own)
     before, text = method.section(material(grid)).text.split("On synthetic speech in 32-true")
@@ -502,12 +502,15 @@ def test_group_lasso_by_either_step_is_compared_within_its_own_experiment(grid):
     assert "gradual, score l2 comes first" in text
     order = re.findall(r"^\| (gradual[^|]*|dense|group lasso[^|]*), 1 seed", text, re.MULTILINE)
     lasso = "group lasso alone (GL), score l2"
-    others = [f"{lasso}, sub-gradient, collapsed", f"{lasso}, proximal"]
+    others = [
+        f"{lasso}, sub-gradient of strength 4, collapsed",
+        f"{lasso}, proximal of strength 4",
+    ]
     assert order == ["gradual, score l2", "dense", *others]
     assert cells(text, f"{lasso}, sub-gradient")[8].startswith("+100.0 % (")  # 16 beside 8
     assert "relative to proximal ones: CER -20.0 % (" in text  # 16 beside 20
     section = zeros.section(material(grid)).text
-    assert f"{lasso}, proximal, 16x16, synthetic speech in 32-true" in section
+    assert f"{lasso}, proximal of strength 4, 16x16, synthetic speech in 32-true" in section
 
 
 def write_two_methods(folder, test, validation):
@@ -564,7 +567,7 @@ def test_where_zeros_go_where_a_method_is_free_to_choose(grid):
     even = zeros.section(material(grid))
     assert cells(even.text, "gradual, score l2, 16x16, real speech")[1] == "0 of 3,072"
     assert not even.figures
-    lasso = {"penalty": {"step": "proximal"}}
+    lasso = {"penalty": {"step": "proximal", "strength": 0.5}}
     out = write_kept(grid, "free", damaged(15), zeros=0.9, method="group_lasso", pruning=lasso)
     weights = json.loads((out / "weights.json").read_text())
     parts = [
@@ -579,14 +582,14 @@ def test_where_zeros_go_where_a_method_is_free_to_choose(grid):
     ]
     (out / "weights.json").write_text(json.dumps(weights | {"zeros": parts}))
     drawn = zeros.section(material(grid))
-    told = "group lasso alone (GL), score l2, proximal, 16x16, real speech"
+    told = "group lasso alone (GL), score l2, proximal of strength 0.5, 16x16, real speech"
     assert f"- **{told}**: new gate 97.0 %, reset gate 83.0 %.\n" in drawn.text
     shares = ["95.0", "85.0", "95.0", "85.0", "97.0", "83.0"]
     assert cells(drawn.text, told) == [told, *shares, "6 of 1,024"]
     head = "| layer 1 | layer 2 | input matrices | recurrent matrices | new gate | reset gate |"
     assert head in drawn.text
     assert list(drawn.figures) == ["zeros.png"]
-    alone = "group lasso alone (GL), score l2, proximal"
+    alone = "group lasso alone (GL), score l2, proximal of strength 0.5"
     said = f"of zeros differ most are new gate over reset gate ({alone}) (at least 1 seed"
     assert said in zeros.answer(material(grid))
     # The new gate still has most zeros, 96.7 %, but layers differ most.
