@@ -1,6 +1,7 @@
 """The search lands on curves that are known, and on trainings of the preset `tiny`."""
 
 import math
+import shlex
 import sys
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_a_tiny_model_is_stopped_at_the_asked_sparsity(tones: Path, tmp_path: Pa
     assert float(tries[-1].split()[2]) == pytest.approx(60, abs=1.01)
     assert len(tries) > 2, "the first guess was far off"
     # The command that it prints goes on with that run, whose sparsity stays.
-    words = last.split("python train.py ")[1].split()
+    words = shlex.split(last.split("python train.py ")[1])
     final = run([sys.executable, "train.py", *words])
     assert final.returncode == 0, final.stderr
     assert "continuing from step" in final.stdout
