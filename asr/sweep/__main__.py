@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("folder", type=Path, help="runs/<experiment_name>")
     again.add_argument("--wait", action="store_true", help="return when all runs have ended")
     again.set_defaults(act=lambda o: retry(o.folder, wait=o.wait))
-    ending = commands.add_parser("cancel", help="stop what waits or runs; runs save first")
+    ending = commands.add_parser(
+        "cancel", help="stop what waits or runs; runs save first, SLURM's if KillWait lets them"
+    )
     ending.add_argument("folder", type=Path, help="runs/<experiment_name>")
     ending.set_defaults(act=lambda o: cancel(o.folder))
     return parser
