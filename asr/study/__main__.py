@@ -38,6 +38,7 @@ from asr.study.section import FIGURES, Material, Section
 
 SECTIONS: dict[str, Callable[[Material], Section]] = {
     "front": front.section,
+    "front-longer": front.longer,
     **answers.SECTIONS,
     "targets": targets.section,
     "corpus": corpus.section,

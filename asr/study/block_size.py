@@ -44,9 +44,9 @@ def answer(material: Material) -> str:
     found = without_reference(_rows(material))
     if not found:
         return ""
-    said = ", ".join(f"{signed(gap.relative)} {_within(one)}" for one, gap in found)
+    said = ", ".join(f"{_name(one)} {signed(gap.relative)}" for one, gap in found)
     return (
-        f"Of the dense model's CER 90 % zeros cost {said}; at least "
+        f"What 90 % zeros cost of the dense model's CER: {said}; at least "
         f"{seeds_of(*(one for one, _ in found))} each."
     )
 
@@ -69,10 +69,6 @@ def _name(setting: Setting) -> str:
     if setting.dense:
         return "dense"
     return "single weights" if _size(setting) == 1 else str(setting.block)
-
-
-def _within(setting: Setting) -> str:
-    return "as single weights" if _size(setting) == 1 else f"in {setting.block}"
 
 
 def _beside_usual(rows: Sequence[Compared]) -> str:

@@ -1,9 +1,12 @@
 """Question 6: which model is worth its time, dense and sparse ones in the same runtime."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from asr.errors import InputError
 from asr.inference.benchmark.timing import Rounds
@@ -15,7 +18,7 @@ from asr.study.measured import faster, machine, not_measured, of_rounds, read_me
 from asr.study.plan import BLOCK, SPARSITY, Grid
 from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
-from asr.study.wording import folded, megabytes, percent, signed, table, units_and_zeros
+from asr.study.wording import between, folded, megabytes, percent, signed, table, units_and_zeros
 
 MEASURED = "models.json"  # of asr.inference.benchmark.several_models, beside the kept runs
 _PROGRAM = "asr.inference.benchmark.several_models"
@@ -116,7 +119,8 @@ def section(material: Material) -> Section:
     )
     head = ["model", "weights not zero", "file in fp16", "CER %", "real-time factor"]
     return Section(
-        f"{_better_than_dense(timed, rounds)} {_beaten(timed, rounds)}\n\n"
+        f"{_better_than_dense(timed, rounds)} {_beaten(timed, rounds)} "
+        f"{_beside_lines(found, timed, rounds)}\n\n"
         f"On {measured.how}.{measured.stand_ins} {of_rounds(rounds)} Of one "
         f"model's rounds the slowest took up to {_unrest(rounds)} times as long as the fastest."
         f"{_untimed(found, timed)}\n\n"
@@ -138,7 +142,8 @@ def answer(material: Material) -> str:
         return ""
     measured = read_measured(path, _PROGRAM, _Measured.of)
     timed = _timed(found, measured, path)
-    return _better_than_dense(timed, measured.rounds) + _how_many(found, timed)
+    told = _better_than_dense(timed, measured.rounds) + _how_many(found, timed)
+    return "\n".join(filter(None, (told, _beside_lines(found, timed, measured.rounds))))
 
 
 def _candidates(found: Grid) -> list[Setting]:
@@ -178,6 +183,36 @@ def _timed(found: Grid, measured: _Measured, path: Path) -> list[_Timed]:
     ]
     # By ratios within a round: the processor's speed may change between rounds.
     return sorted(timed, key=lambda one: rounds.ratio(one.run, settings[found.reference]))
+
+
+def _beside_lines(found: Grid, timed: Sequence[_Timed], rounds: Rounds) -> str:
+    """Sparse models beside what dense ones of other widths would have at their bytes and times."""
+    reference = next(one for one in timed if one.setting is found.reference)
+    ways: tuple[tuple[str, Callable[[_Timed], float]], ...] = (
+        ("as large a file", lambda one: one.setting.runs[0].weights.file_exported["fp16"]),
+        ("as long a time", lambda one: 1 / rounds.ratio(one.run, reference.run)),
+    )
+    said = []
+    for what, size in ways:
+        gaps = list(_to_line(timed, size))
+        if gaps:
+            said.append(f"{between(gaps, '{:+.1f}')} points for {what} ({len(gaps)} of them)")
+    if not said:
+        return ""
+    return (
+        "CER of sparse models, less that of a dense one of a width between those that were trained "
+        f"(on straight lines over the logarithm, without intervals): {'; '.join(said)}."
+    )
+
+
+def _to_line(timed: Sequence[_Timed], size: Callable[[_Timed], float]) -> Iterator[float]:
+    """In points, of the sparse models between the smallest and the largest dense one."""
+    line = sorted((log(size(one)), one.setting.cer) for one in timed if one.setting.dense)
+    sizes, rates = zip(*line, strict=True)
+    for one in timed:
+        here = log(size(one))
+        if not one.setting.dense and sizes[0] <= here <= sizes[-1]:
+            yield 100 * (one.setting.cer - float(np.interp(here, sizes, rates)))
 
 
 def _beaten(timed: Sequence[_Timed], rounds: Rounds) -> str:

@@ -7,6 +7,7 @@ from asr.study.compared import (
     beside,
     comparison_figure,
     comparison_table,
+    in_seeds,
     verdict,
     without_reference,
 )
@@ -45,7 +46,7 @@ def answer(material: Material) -> str:
         return ""
     rates = "; ".join(
         f"{100 * one.cer:.1f} % at {100 * one.sparsity:.0f} % zeros, {signed(gap.relative)}, "
-        f"{seeds_of(one)}"
+        f"{seeds_of(one)}{in_seeds(rows[0].setting, one)}"
         for one, gap in found
     )
     verdicts = [verdict(gap, MARGIN) for _, gap in found]

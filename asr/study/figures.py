@@ -22,7 +22,8 @@ def rates(
     axis: str,
 ) -> Figure:
     """Rows with a rate, its interval and the rate of each seed; the first is the reference."""
-    figure = Figure(figsize=(7, 0.9 + 0.36 * len(names)), layout="constrained")
+    width = max(7, 5 + 0.075 * max(map(len, names)))  # 5 inches for the axes
+    figure = Figure(figsize=(width, 0.9 + 0.36 * len(names)), layout="constrained")
     axes = figure.subplots()
     for row, (grey, interval, own) in enumerate(zip(dense, intervals, seeds, strict=True)):
         colour = _DENSE if grey else _SPARSE
@@ -126,7 +127,7 @@ def over_size(
 def shares(rows: Sequence[str], columns: Sequence[str], values: NDArray[np.float64]) -> Figure:
     """A heat map of shares, `(rows, columns)`, in percent; NaN stays empty."""
     figure = Figure(
-        figsize=(2.5 + 0.85 * len(columns), 1.2 + 0.34 * len(rows)), layout="constrained"
+        figsize=(2.5 + 1.05 * len(columns), 1.2 + 0.34 * len(rows)), layout="constrained"
     )
     axes = figure.subplots()
     axes.imshow(values, cmap="Blues", aspect="auto")

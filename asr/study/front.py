@@ -2,8 +2,15 @@
 
 from collections.abc import Mapping
 
-from asr.study.compared import beside, compare_settings, comparison_figure, rate_cells
-from asr.study.plan import Grid
+from asr.study.compared import (
+    beside,
+    compare_settings,
+    comparison_figure,
+    in_seeds,
+    rate_cells,
+)
+from asr.study.longer import pairs_of, recipe_beside
+from asr.study.plan import LONGER, Grid
 from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
 from asr.study.wording import megabytes, seeds_of, signed, table, units_and_zeros, with_seeds
@@ -42,6 +49,31 @@ def section(material: Material) -> Section:
     )
 
 
+def longer(material: Material) -> Section:
+    """The same two models trained longer, and by which command."""
+    pairs = pairs_of(material)
+    if len(pairs) < 2:
+        return nothing_yet("longer training of both", LONGER[0].command("sparsity=gradual_block"))
+    rows = []
+    for pair in pairs[1:]:
+        gap = compare_settings(pair.dense, pair.sparse)
+        for one, sparsity, difference in (
+            (pair.dense, "dense", ""),
+            (
+                pair.sparse,
+                "gradual_block",
+                f"{signed(gap.relative)}{in_seeds(pair.dense, pair.sparse)}",
+            ),
+        ):
+            cer, _, wer = rate_cells(one)
+            command = f"`{pair.experiment.command(f'sparsity={sparsity}')}`"
+            rows.append(
+                [with_seeds(one), recipe_beside(pairs[0], pair), cer, wer, difference, command]
+            )
+    head = ["model", "trained for", "CER %", "WER %", "CER, relative to dense", "seed 1 by"]
+    return Section(table(head, rows))
+
+
 def _sentence(found: Grid, searched: Mapping[str, Setting]) -> str:
     """What 90 % cost at equal width, and beside a dense model of as many weights."""
     one = found.ninety()
@@ -56,7 +88,8 @@ def _beside(dense: Setting, one: Setting, searched: Mapping[str, Setting]) -> st
     share = one.nonzero / dense.nonzero
     said = f"with {share:.2f} times the weights of {units_and_zeros(dense)} ({seeds_of(dense)}): "
     words = signed(compare_settings(dense, one, "words").relative)
-    said += f"CER {signed(compare_settings(dense, one).relative)}, WER {words}"
+    cer = f"{signed(compare_settings(dense, one).relative)}{in_seeds(dense, one)}"
+    said += f"CER {cer}, WER {words}"
     if dense.group_key in searched and one.group_key in searched:
         both = compare_settings(searched[dense.group_key], searched[one.group_key], "words")
         said += f", WER with a language model {signed(both.relative)}"

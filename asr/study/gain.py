@@ -103,7 +103,7 @@ def answer(material: Material) -> str:
             "the dense one in the same runtime, which is the zeros' doing, and "
             f"{faster(case.rounds, library, _SPARSE)} as the fastest dense library, {library}.\n"
             "Over one thread and two, one utterance and a batch it is "
-            f"{_times(cases, lambda one: _OWN)} times as fast as the first and "
+            f"{_times(cases, lambda one: _OWN)} times as fast as the same dense model and "
             f"{_times(cases, lambda one: one.fastest(_SPARSE))} times as the fastest library, int8 "
             "included."
         )

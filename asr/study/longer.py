@@ -3,15 +3,15 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, Final
 
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, Unit, counts, holm
 from asr.statistics.contrast import Ratio, contrast
-from asr.study.compared import compare_settings, verdict
+from asr.study.compared import compare_settings, each_seed, verdict
 from asr.study.equal_width import MARGIN
-from asr.study.plan import LONGER, Grid, grid
+from asr.study.plan import LONGER, Experiment, grid
 from asr.study.recipe import augmented, frames, other_settings
 from asr.study.section import Material, Section, nothing_yet
 from asr.study.setting import Setting, refuse_several_decoders
@@ -27,9 +27,10 @@ _RATES: Final[dict[Unit, str]] = {"characters": "CER", "words": "WER"}
 
 
 @dataclass(frozen=True, eq=False)
-class _Pair:
-    """The dense model and the usual sparse one by one recipe."""
+class Pair:
+    """The dense model and the usual sparse one by the recipe of an experiment."""
 
+    experiment: Experiment
     dense: Setting
     sparse: Setting
 
@@ -51,12 +52,6 @@ class _Pair:
         """The fewer of the two models'."""
         return seeds_of(self.dense, self.sparse)
 
-    def cost_of_each_seed(self, unit: Unit) -> str:
-        """Of the zeros, in seeds that both were trained with: what no interval holds."""
-        dense, sparse = self.dense.by_seed(unit), self.sparse.by_seed(unit)
-        shared = [seed for seed in dense if seed in sparse and dense[seed]]
-        return ", ".join(f"{100 * (sparse[seed] / dense[seed] - 1):+.1f}" for seed in shared)
-
     def cost(self, unit: Unit) -> Interval:
         """Of the zeros, relative to the dense model."""
         return compare_settings(self.dense, self.sparse, unit).relative
@@ -76,7 +71,7 @@ class _Cost:
         p: of no change, by Holm over all of these costs.
     """
 
-    long: _Pair
+    long: Pair
     unit: Unit
     searched: bool
     before: Interval
@@ -85,10 +80,14 @@ class _Cost:
     p: float
 
     @property
+    def told_apart(self) -> bool:
+        return self.p < ALPHA
+
+    @property
     def told(self) -> str:
         if math.isnan(self.p):  # a dense model without errors: nothing to divide by
             return "not compared"
-        return "told apart" if self.p < ALPHA else "not told apart"
+        return "told apart" if self.told_apart else "not told apart"
 
     @property
     def rate(self) -> str:
@@ -108,7 +107,7 @@ def section(material: Material) -> Section:
     head += [f"within {100 * MARGIN:g} %", "WER to dense, relative", "of each seed"]
     costs = _costs(pairs, searched)
     said = "".join(f"- {_said(pairs[0], long, costs)}\n" for long in pairs[1:])
-    said += "".join(f"- {one}\n" for one in _dense_beside_each_other(pairs[1:], searched[1:]))
+    said += "".join(f"- {one}\n" for one in _dense_beside_each_other(pairs, searched))
     adjusted = (
         f"*Told apart* is by Holm over all {len(costs)} changes of a cost (intervals are not "
         "adjusted), as if other speech alone, and no other seed, could change it."
@@ -120,22 +119,24 @@ def answer(material: Material) -> str:
     """What zeros cost by each longer training, and whether that is another cost.
 
     In characters greedily, and in words with a language model: what each decoder is judged by.
+    Of the other rates, the trainings by which they cost something else.
     """
     pairs, searched = _both(material)
     costs = _costs(pairs, searched)
-    judged = [
-        [one for one in costs if one.searched == by_search and one.unit == unit]
-        for by_search, unit in ((False, "characters"), (True, "words"))
-    ]
-    return "\n".join(_beside_the_first(pairs[0], own) for own in judged if own)
+    said = []
+    for by_search, unit in product((False, True), _RATES):
+        own = [one for one in costs if one.searched == by_search and one.unit == unit]
+        if (by_search, unit) not in ((False, "characters"), (True, "words")):
+            own = [one for one in own if one.told_apart]
+        said += [_beside_the_first(pairs[0], own)] if own else []
+    return "\n".join(said)
 
 
-def _beside_the_first(short: _Pair, costs: Sequence[_Cost]) -> str:
+def _beside_the_first(short: Pair, costs: Sequence[_Cost]) -> str:
     """Of one rate, what zeros cost by the shorter training and by each longer one."""
     said = []
     for one in costs:
-        other = _other_changes(short, one.long)
-        recipe = f"{one.long.epochs} epochs" + (f", {other}" if other else "")
+        recipe = recipe_beside(short, one.long)
         said.append(f"{signed(one.after)} by {recipe} ({one.long.seeds}, {one.told})")
     return (
         f"Of the {costs[0].rate} 90 % zeros cost {signed(costs[0].before)} by {short.epochs} "
@@ -143,12 +144,7 @@ def _beside_the_first(short: _Pair, costs: Sequence[_Cost]) -> str:
     )
 
 
-def _of(long: _Pair, costs: Sequence[_Cost]) -> list[_Cost]:
-    """Of one recipe, by either decoder."""
-    return [one for one in costs if one.long.keys == long.keys]
-
-
-def _said(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
+def _said(short: Pair, long: Pair, costs: Sequence[_Cost]) -> str:
     """What a longer training does to either model, and to what zeros cost."""
     other = _other_changes(short, long)
     changes = [
@@ -162,7 +158,8 @@ def _said(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
     said = "; ".join(
         f"{signed(one.after)} instead of {signed(one.before)} of the {one.rate}, "
         f"{points(one.change)} points ({one.told})"
-        for one in _of(long, costs)
+        for one in costs
+        if one.long.keys == long.keys
     )
     return (
         f"Trained for {long.epochs} epochs instead of {short.epochs} "
@@ -171,29 +168,29 @@ def _said(short: _Pair, long: _Pair, costs: Sequence[_Cost]) -> str:
     )
 
 
-def _dense_beside_each_other(greedy: Sequence[_Pair], searched: Sequence[_Pair]) -> Iterator[str]:
+def _dense_beside_each_other(greedy: Sequence[Pair], searched: Sequence[Pair]) -> Iterator[str]:
     """What the longer recipes differ by for the dense model: read greedily, and searched."""
     by_search = {one.keys: one.dense for one in searched}
-    for first, second in combinations(greedy, 2):
-        other = _other_changes(first, second)
+    for first, second in combinations(greedy[1:], 2):
         gap = compare_settings(first.dense, second.dense).relative
-        said = f"Beside the dense model of {first.epochs} epochs the one "
-        said += f"of {second.epochs} " if second.epochs != first.epochs else ""
-        said += f"with {other or 'all else alike'} has {signed(gap)} of the CER"
+        said = (
+            f"Beside the dense model of {recipe_beside(greedy[0], first)} the one of "
+            f"{recipe_beside(greedy[0], second)} has {signed(gap)} of the CER"
+        )
         if first.keys in by_search and second.keys in by_search:
             words = compare_settings(by_search[first.keys], by_search[second.keys], "words")
             said += f", {signed(words.relative)} of the WER with a language model"
         yield f"{said}; at least {seeds_of(first.dense, second.dense)} each."
 
 
-def _both(material: Material) -> tuple[list[_Pair], list[_Pair]]:
+def _both(material: Material) -> tuple[list[Pair], list[Pair]]:
     """The grid's recipe and each longer one, read greedily and with a language model."""
-    searched = _pairs(material.searched_grid, material.searched)
+    searched = _pairs(material.real, material.searched)
     refuse_several_decoders([each for one in searched for each in (one.dense, one.sparse)])
-    return _pairs(material.grid, material.settings), searched
+    return pairs_of(material), searched
 
 
-def _costs(greedy: Sequence[_Pair], searched: Sequence[_Pair]) -> list[_Cost]:
+def _costs(greedy: Sequence[Pair], searched: Sequence[Pair]) -> list[_Cost]:
     """By each longer training, in words and in characters, by either decoder."""
     asked = [
         (by_search, pairs[0], long, unit)
@@ -209,7 +206,13 @@ def _costs(greedy: Sequence[_Pair], searched: Sequence[_Pair]) -> list[_Cost]:
     ]
 
 
-def _other_changes(short: _Pair, long: _Pair) -> str:
+def recipe_beside(short: Pair, long: Pair) -> str:
+    """How long a training is, and what else is not as in the grid's."""
+    other = _other_changes(short, long)
+    return f"{long.epochs} epochs" + (f", {other}" if other else "")
+
+
+def _other_changes(short: Pair, long: Pair) -> str:
     """What the longer recipe has in the groups of settings that either model does not share."""
     said: dict[str, None] = {}
     for before, after in ((short.dense, long.dense), (short.sparse, long.sparse)):
@@ -232,26 +235,31 @@ def _augmentation(own: Mapping[str, Any]) -> str:
     return "no augmentation" if said == "none" else f"augmentation by {said}"
 
 
-def _added(one: _Pair, unit: Unit) -> Ratio:
+def _added(one: Pair, unit: Unit) -> Ratio:
     """Of each utterance, errors that zeros add, and the dense model's."""
     dense, _ = counts(one.dense.system, unit)
     sparse, _ = counts(one.sparse.system, unit)
     return sparse - dense, dense
 
 
-def _pairs(short: Grid | None, settings: Sequence[Setting]) -> list[_Pair]:
-    """By the grid's recipe and then by each longer one that is there, of one depth and width."""
-    first = _pair(short)
-    longer = [_pair(grid(settings, one)) for one in LONGER]
+def pairs_of(material: Material) -> list[Pair]:
+    """By the grid's recipe and by each longer one that is there, read greedily."""
+    return _pairs(material.real, material.settings)
+
+
+def _pairs(real: Experiment, settings: Sequence[Setting]) -> list[Pair]:
+    """The grid's and then each longer one that is there, of one depth and width."""
+    first, *longer = (_pair(one, settings) for one in (real, *LONGER))
     return [one for one in (first, *longer) if one and first and one.shape == first.shape]
 
 
-def _pair(its: Grid | None) -> _Pair | None:
+def _pair(experiment: Experiment, settings: Sequence[Setting]) -> Pair | None:
+    its = grid(settings, experiment)
     sparse = its and its.ninety()
-    return _Pair(its.reference, sparse) if its and sparse else None
+    return Pair(experiment, its.reference, sparse) if its and sparse else None
 
 
-def _row(short: _Pair, one: _Pair, decoder: str) -> list[str]:
+def _row(short: Pair, one: Pair, decoder: str) -> list[str]:
     gap = compare_settings(one.dense, one.sparse)
     other = _other_changes(short, one)
     return [
@@ -260,8 +268,8 @@ def _row(short: _Pair, one: _Pair, decoder: str) -> list[str]:
         *(percent(each.cer_interval) for each in (one.dense, one.sparse)),
         *(percent(each.wer_interval) for each in (one.dense, one.sparse)),
         signed(gap.relative),
-        one.cost_of_each_seed("characters"),
+        each_seed(one.dense, one.sparse),
         verdict(gap, MARGIN),
         signed(one.cost("words")),
-        one.cost_of_each_seed("words"),
+        each_seed(one.dense, one.sparse, "words"),
     ]

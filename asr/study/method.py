@@ -1,6 +1,7 @@
 """Question 3: the method at equal sparsity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 
 from asr.statistics.comparison import ALPHA
 from asr.study.compared import (
@@ -13,9 +14,11 @@ from asr.study.compared import (
 )
 from asr.study.plan import (
     BLOCK,
+    FRAMES,
     LASSO,
     METHODS,
     SPARSITY,
+    STANDARD,
     TWO_LAYERS,
     Experiment,
     Grid,
@@ -23,14 +26,12 @@ from asr.study.plan import (
     is_standard,
 )
 from asr.study.section import Material, Section, nothing_yet, picture
-from asr.study.setting import NEAR, Setting, settings
-from asr.study.wording import seeds_of, signed
+from asr.study.setting import NEAR, Setting
+from asr.study.wording import between, each, p_value, seeds_of, signed
 
-_PICTURE = "method.png"
 _OF_CHANCE = (
-    "They differ in rounding, and in the program's version of their day. An interval is of other "
-    "speech, not of other trainings: of a difference no larger between two single trainings the "
-    "method need not be the cause."
+    "An interval is of other speech, not of other trainings: of a difference no larger than these "
+    "between two single trainings the method need not be the cause."
 )
 _NAMES = {
     "weight_pruning": "single weights by a threshold (WP)",
@@ -47,18 +48,20 @@ def section(material: Material) -> Section:
     found = grid(material.settings, METHODS)
     if found is None or not found.equal_width:
         return nothing_yet("second method", "python train.py -m +experiment=study_method")
-    near, missed = _apart(found)
-    sentence, methods, rows = _ranked("On synthetic speech", found, near, material)
     low, high = 100 * (SPARSITY - NEAR), 100 * (SPARSITY + NEAR)
-    text = f"{sentence} Settings from {low:.1f} to {high:.1f} % zeros count as 90 %.\n\n{methods}"
-    text += _elsewhere(missed) + _in_other_blocks(found)
+    parts = [
+        _ranked("synthetic speech", METHODS, found, material),
+        Section(f"Settings from {low:.1f} to {high:.1f} % zeros count as 90 %.\n"),
+        Section(_elsewhere(found)),
+        Section(_in_other_blocks(found)),
+        *_lasso(material),
+        Section(_chance(material)),
+        _again("real speech, by two layers", TWO_LAYERS, material),
+        _again("real speech, by three layers and frames of 30 ms", FRAMES, material),
+    ]
     return Section(
-        f"{text}\n{picture(_PICTURE, 'CER at 90 % by method, synthetic speech')}\n"
-        + _lasso(material)
-        + (f"\n{chance} {_OF_CHANCE}\n" if (chance := _chance(material)) else "")
-        + "\n"
-        + _again("On real speech, by two layers", TWO_LAYERS, material),
-        {_PICTURE: comparison_figure(rows, name)},
+        "\n".join(part.text for part in parts if part.text),
+        {name: figure for part in parts for name, figure in part.figures.items()},
     )
 
 
@@ -70,6 +73,7 @@ def answer(material: Material) -> str:
             ("Synthetic speech", METHODS),
             ("Synthetic speech, all in 32-true", LASSO),
             ("Real speech, two layers", TWO_LAYERS),
+            ("Real speech, three layers and frames of 30 ms", FRAMES),
         )
         if (found := grid(material.settings, experiment))
         and (text := _standing(found, _compared(experiment, found)))
@@ -79,7 +83,12 @@ def answer(material: Material) -> str:
 
 def _compared(experiment: Experiment, found: Grid) -> list[Setting]:
     """Settings of a table, over which its p are adjusted: in all blocks only of all methods."""
-    return [one for one in found.at_ninety if experiment == METHODS or one.block == BLOCK]
+    return found.at_ninety if experiment == METHODS else _blocks_alone(found.at_ninety)
+
+
+def _blocks_alone(settings: Sequence[Setting]) -> list[Setting]:
+    """Those in the usual blocks."""
+    return [one for one in settings if one.block == BLOCK]
 
 
 def _standing(found: Grid, near: Sequence[Setting]) -> str:
@@ -96,7 +105,8 @@ def _standing(found: Grid, near: Sequence[Setting]) -> str:
         assert one.comparison is not None
         gap = one.comparison.relative
         side = "not told apart" if one.p >= ALPHA else "higher" if gap.estimate > 0 else "lower"
-        sides[side].append(f"{name(one.setting)} {signed(gap)}")
+        p = f", p {p_value(one.p)}" if side == "not told apart" else ""  # intervals know no Holm
+        sides[side].append(f"{name(one.setting)} {signed(gap)}{p}")
     told = [f"{side}: {' / '.join(ones)}" for side, ones in sides.items() if ones]
     least = seeds_of(*(one.setting for one in rows)) if rows else ""
     return f"{'; '.join(told)}; at least {least} each" if told else ""
@@ -105,7 +115,7 @@ def _standing(found: Grid, near: Sequence[Setting]) -> str:
 def _in_other_blocks(found: Grid) -> str:
     """Methods to gradual pruning in blocks that are not the usual ones, each in its own."""
     said = [
-        f"\nIn {one.block} the CER of {name(one)} is "
+        f"In {one.block} the CER of {name(one)} is "
         f"{signed(compare_settings(usual, one).relative)} relative to that of {name(usual)} "
         f"(at least {seeds_of(usual, one)} each).\n"
         for one in found.at_ninety
@@ -115,81 +125,84 @@ def _in_other_blocks(found: Grid) -> str:
     return "".join(said)
 
 
-def _apart(found: Grid) -> tuple[list[Setting], list[Setting]]:
-    """Sparse settings that are at 90 %, and those that are not."""
+def _elsewhere(found: Grid) -> str:
+    """Sparse models of equal width that are not at 90 %."""
     near = found.at_ninety
-    return near, [one for one in found.equal_width if one not in near]
+    landed = ", ".join(
+        f"{name(one)} {100 * one.sparsity:.1f} % (CER {100 * one.cer:.1f} %)"
+        for one in found.equal_width
+        if one not in near
+    )
+    return f"Not compared, since they landed elsewhere: {landed}.\n" if landed else ""
 
 
-def _elsewhere(missed: Sequence[Setting]) -> str:
-    landed = ", ".join(f"{name(one)} {100 * one.sparsity:.1f} %" for one in missed)
-    return f"\nNot compared, since they landed elsewhere: {landed}.\n" if missed else ""
-
-
-def _lasso(material: Material) -> str:
+def _lasso(material: Material) -> Iterator[Section]:
     """Group lasso by both of its steps, beside gradual pruning and beside each other."""
     found = grid(material.settings, LASSO)
-    text = _again("On synthetic speech in 32-true", LASSO, material)
-    near, missed = _apart(found) if found else ([], [])
+    yield _again("synthetic speech in 32-true", LASSO, material)
+    near = found.at_ninety if found else []
     steps = {one.pruning["penalty"]["step"]: one for one in near if one.method == "group_lasso"}
     if len(steps) == 2:
         gap = compare_settings(steps["proximal"], steps["gradient"])
-        text += f"\nSub-gradient steps relative to proximal ones: CER {signed(gap.relative)}.\n"
-    return text + _elsewhere(missed)
+        yield Section(
+            f"Sub-gradient steps relative to proximal ones: CER {signed(gap.relative)}.\n"
+        )
+    yield Section(_elsewhere(found) if found else "")
 
 
 def _chance(material: Material) -> str:
-    """How far one method lies from itself in another precision, seed for seed."""
-    pair = _in_both_precisions(material)
-    if pair is None:
+    """How far trainings of one method lie apart, of other seeds and precisions."""
+    rates: dict[str, dict[str, float]] = {}
+    for experiment in (METHODS, LASSO):
+        found = grid(material.settings, experiment)
+        for one in _blocks_alone(found.at_ninety) if found else []:
+            own = {result.run_key: result.cer for result in one.system.results}
+            rates.setdefault(name(one), {}).update(own)
+    said = [
+        f"{method} {between((100 * rate for rate in own.values()), '{:.1f}')} % "
+        f"({len(own)} trainings)"
+        for method, own in rates.items()
+        if len(own) > 1
+    ]
+    if not said:
         return ""
-    gap = signed(compare_settings(*pair).relative)
     return (
-        f"{name(pair[0])} of the same seed in both precisions differs from itself by {gap}: as "
-        "much as that may lie between two single trainings of one method."
+        f"CER of one method by other seeds or in the other precision: {'; '.join(said)}. "
+        f"{_OF_CHANCE}\n"
     )
 
 
-def _in_both_precisions(material: Material) -> tuple[Setting, Setting] | None:
-    """One method and the same seeds in two precisions: what lies between two trainings of it."""
-    both = [
-        one
-        for experiment in (METHODS, LASSO)
-        if (found := grid(material.settings, experiment)) and (one := found.ninety())
-    ]
-    runs = [{run.config["seed"]: run for run in one.runs} for one in both]
-    if len(runs) != 2 or not (shared := runs[0].keys() & runs[1].keys()):
-        return None
-    pair = settings((one[seed] for one in runs for seed in sorted(shared)), "test")
-    if len(pair) != 2:  # one setting, kept for both experiments
-        return None
-    return pair[0], pair[1]
-
-
-def _again(where: str, experiment: Experiment, material: Material) -> str:
+def _again(where: str, experiment: Experiment, material: Material) -> Section:
     """Methods in the usual blocks, compared once more where an experiment has several."""
     found = grid(material.settings, experiment)
-    near = _compared(experiment, found) if found else []
-    if found is None or len({name(one) for one in near}) < 2:
-        return f"{where} there is no second method yet.\n"
-    sentence, methods, _ = _ranked(where, found, near, material)
-    return f"{sentence}\n\n{methods}"
+    if found is None or len({name(one) for one in _compared(experiment, found)}) < 2:
+        return Section(f"On {where} there is no second method yet.\n")
+    return _ranked(where, experiment, found, material)
 
 
-def _ranked(
-    where: str, found: Grid, near: Sequence[Setting], material: Material
-) -> tuple[str, str, list[Compared]]:
-    """Which method comes first, the table of all by validation, and its rows."""
+def _ranked(where: str, experiment: Experiment, found: Grid, material: Material) -> Section:
+    """Which method comes first, the table and picture of all by validation."""
+    near = _compared(experiment, found)
     chosen_by = _chosen_by(material, near)
-    ranked = sorted(near, key=lambda one: chosen_by.get(one.group_key, one.cer))
+    ranked = sorted(near, key=lambda one: _mean(chosen_by, one))
     rows = _rows(found, ranked)
-    return _sentence(where, ranked, chosen_by), _table(rows, chosen_by), rows
+    file = f"method_{experiment.name}.png"
+    return Section(
+        f"{_sentence(f'On {where}', ranked, chosen_by)}\n\n{_table(rows, chosen_by)}\n"
+        + picture(file, f"CER at 90 % by method, {where}"),
+        {file: comparison_figure(rows, _with_block)},
+    )
 
 
-def _chosen_by(material: Material, near: Sequence[Setting]) -> dict[str, float]:
-    """Validation rates by group key; none unless all of these settings have one."""
-    rates = {one.group_key: one.cer for one in material.tuned}
+def _chosen_by(material: Material, near: Sequence[Setting]) -> dict[str, list[float]]:
+    """Validation rates of the seeds by group key; none unless all of these settings have one."""
+    rates = {one.group_key: one.rates for one in material.tuned}
     return rates if all(one.group_key in rates for one in near) else {}
+
+
+def _mean(chosen_by: Mapping[str, Sequence[float]], one: Setting) -> float:
+    """What a setting is ranked by: its validation rate, or that of the test split without it."""
+    return fmean(chosen_by.get(one.group_key, one.rates))
 
 
 def _rows(found: Grid, near: Sequence[Setting]) -> list[Compared]:
@@ -200,10 +213,11 @@ def _rows(found: Grid, near: Sequence[Setting]) -> list[Compared]:
     return beside(usual, [found.reference, *(one for one in near if one is not usual)])
 
 
-def _table(rows: Sequence[Compared], chosen_by: dict[str, float]) -> str:
+def _table(rows: Sequence[Compared], chosen_by: Mapping[str, Sequence[float]]) -> str:
     def validation(one: Setting) -> str:
-        rate = chosen_by.get(one.group_key)
-        return "" if rate is None else f"{100 * rate:.1f}"
+        rates = chosen_by.get(one.group_key, ())
+        seeds = f" ({each(rates)})" if len(rates) > 1 else ""
+        return f"{100 * fmean(rates):.1f}{seeds}" if rates else ""
 
     columns = {
         "block": lambda one: one.block or "",
@@ -216,7 +230,7 @@ def _table(rows: Sequence[Compared], chosen_by: dict[str, float]) -> str:
 
 
 def name(setting: Setting) -> str:
-    """The method with what of it is in question: score, gates, penalty, collapse."""
+    """The method with what of it is in question: score, gates, window, penalty, collapse."""
     if setting.dense:
         return "dense"
     pruning = setting.pruning
@@ -228,14 +242,22 @@ def name(setting: Setting) -> str:
         said.append(f"{step} of strength {penalty['strength']:g}")
     if pruning["select"]["gates"] == "together":
         said.append("gates together")
+    if setting.method.startswith("gradual") and pruning["end"] != STANDARD["end"]:
+        said.append(f"masks final at {100 * pruning['end']:g} %")
     if setting.collapsed:
         said.append("collapsed")
     return ", ".join(said)
 
 
-def _sentence(where: str, near: Sequence[Setting], chosen_by: dict[str, float]) -> str:
+def _with_block(setting: Setting) -> str:
+    """The same, and the block where it is not the usual one."""
+    block = "" if setting.block in (BLOCK, None) else f", {setting.block}"
+    return f"{name(setting)}{block}"
+
+
+def _sentence(where: str, near: Sequence[Setting], chosen_by: Mapping[str, Sequence[float]]) -> str:
     """The best in blocks by validation, and whether the test split tells it from the second."""
-    in_blocks = [one for one in near if one.block == BLOCK]
+    in_blocks = _blocks_alone(near)
     if len(in_blocks) < 2:
         return ""
     first, second = in_blocks[:2]
@@ -255,7 +277,7 @@ def _sentence(where: str, near: Sequence[Setting], chosen_by: dict[str, float]) 
         told = "where the next is the lower one"
     by = ""
     if chosen_by:
-        rates = [f"{100 * chosen_by[one.group_key]:.1f}" for one in (first, second)]
+        rates = [f"{100 * _mean(chosen_by, one):.1f}" for one in (first, second)]
         by = f" ({rates[0]} %, the next {rates[1]} %)"
     return (
         f"{where}, in {BLOCK} blocks and by the {chosen} split{by}, {name(first)} comes "

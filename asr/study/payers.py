@@ -24,6 +24,8 @@ _PICTURE = "payers.png"
 FEW = 10  # utterances, under which a group gets no interval
 NEARLY_ALL = 0.9  # of words or characters wrong before pruning, which leaves little to lose
 _WORDS = "word, by occurrences in training (WER)"
+_SEARCHED = "word with a language model, by occurrences in training (WER)"
+_IN_FIGURE = {_WORDS: "WER", _SEARCHED: "WER, language model"}  # kinds that count words
 _NO_GROUPS = ("insertions", "(unnamed)")  # of words and speakers: no one's
 _SCALES: Final[dict[str, Callable[[Subgroup], Contrast | None]]] = {
     "points": lambda part: part.to_rest,
@@ -63,17 +65,17 @@ def section(material: Material) -> Section:
     if not groups:
         return nothing_yet("90 % sparse model", material.real.command("sparsity=gradual_block"))
     note = ""
-    if not any(one.kind == _WORDS for one in groups):
+    if not any(one.kind in _IN_FIGURE for one in groups):
         note = "No word counts are kept, so rare words are not told apart.\n"
     figure = figures.differences(
-        [f"{one.part.name} ({'WER' if one.kind == _WORDS else 'CER'})" for one in groups],
+        [f"{one.part.name} ({_IN_FIGURE.get(one.kind, 'CER')})" for one in groups],
         [_interval(one) for one in groups],
         "error rate, sparse less dense, points, with 95 % intervals",
     )
     head = ["by", "group", "utterances", "length", "dense %", "sparse %", "difference, points"]
     head += ["relative, %", "less the rest's, points", "p", "less the rest's, relative, %", "p"]
     return Section(
-        f"{''.join(_who(groups))}\n{_little_to_lose(groups)}\n\n"
+        f"{''.join(_who(groups))}\n{' '.join(_little_to_lose(groups))}\n\n"
         "Each group is compared with the rest of the split, once by the points that zeros add and "
         "once by what they add in percent of the dense model's errors; p by Holm over all groups "
         f"and both scales. Groups of fewer than {FEW} utterances have no interval and no test.\n\n"
@@ -109,12 +111,22 @@ def _of(material: Material) -> Sequence[_Group]:
     sparse = found.ninety() if found else None
     if found is None or sparse is None:
         return ()
-    return _groups(found.reference, sparse, material.folder)
+    pairs = {_WORDS: (found.reference, sparse)}
+    searched = material.searched_grid
+    if searched and (one := searched.ninety()):
+        pairs[_SEARCHED] = searched.reference, one
+    return _groups(tuple(pairs.items()), material.folder)
 
 
 @cache  # for two sections
-def _groups(dense: Setting, sparse: Setting, folder: Path) -> Sequence[_Group]:
-    """All groups; the words' too where their counts are kept in the folder."""
+def _groups(pairs: tuple[tuple[str, tuple[Setting, Setting]], ...], folder: Path) -> list[_Group]:
+    """All groups; the words' too where their counts are kept in the folder.
+
+    Args:
+        pairs: by kind of words, the dense model and the sparse one by one decoder, greedy first.
+        folder: of the kept runs.
+    """
+    _, (dense, sparse) = pairs[0]
     a, b = dense.system, sparse.system
     parts = {
         "speaker (CER)": by_speaker(a, b, "characters"),
@@ -123,7 +135,8 @@ def _groups(dense: Setting, sparse: Setting, folder: Path) -> Sequence[_Group]:
     words = read_words(folder, REAL)
     if words is not None:
         _refuse_uncounted({word for one in a.references for word in one.split()} - words.keys())
-        parts[_WORDS] = by_frequency(a, b, words)
+        for kind, (dense, sparse) in pairs:
+            parts[kind] = by_frequency(dense.system, sparse.system, words)
     groups = [_Group(kind, part) for kind, own in parts.items() for part in own]
     tested = [
         (one, scale, contrast)
@@ -177,34 +190,36 @@ def _said(scale: str, gap: Interval) -> str:
     )
 
 
-def _little_to_lose(groups: Sequence[_Group]) -> str:
+def _little_to_lose(groups: Sequence[_Group]) -> Iterator[str]:
     """Where there was no room to err more, and what became of the words that were right."""
     full = [
-        f"{one.part.name} ({100 * one.part.rate_a:.0f} %)"
+        f"{one.part.name} ({100 * one.part.rate_a:.0f} %"
+        f"{', with a language model' if one.kind == _SEARCHED else ''})"
         for one in groups
         if one.already_wrong and one.part.name not in _NO_GROUPS
     ]
-    lost = [
-        f"{100 * its.by_b / its.right:.0f} % of {its.right:.0f} ({one.part.name}"
-        + (
-            f"; another dense seed {100 * its.by_seed / its.right:.0f} %)"
-            if math.isfinite(its.by_seed)
-            else ")"
-        )
-        for one in groups
-        if (its := one.part.lost) and its.right >= 1
-    ]
-    said = []
     if full:
-        said.append(
-            f"Little was left to lose where the dense model errs already: {'; '.join(full)}."
-        )
-    if lost:
-        said.append(
-            "Of the words that the dense model gets right, the sparse one has wrong "
-            f"{', '.join(lost)}."
-        )
-    return " ".join(said)
+        yield f"Little was left to lose where the dense model errs already: {'; '.join(full)}."
+    for kind, how in ((_WORDS, ""), (_SEARCHED, " with a language model")):
+        if lost := [_lost(one) for one in groups if one.kind == kind and _some_right(one)]:
+            yield (
+                f"Of the words that the dense model gets right{how}, the sparse one has wrong "
+                f"{', '.join(lost)}."
+            )
+
+
+def _some_right(one: _Group) -> bool:
+    return one.part.lost is not None and one.part.lost.right >= 1
+
+
+def _lost(one: _Group) -> str:
+    """What became of the words that the dense model has right, of a group that has some."""
+    its = one.part.lost
+    assert its is not None
+    said = f"{100 * its.by_b / its.right:.0f} % of {its.right:.0f} ({one.part.name}"
+    if math.isfinite(its.by_seed):
+        said += f"; another dense seed {100 * its.by_seed / its.right:.0f} %"
+    return f"{said})"
 
 
 def _interval(one: _Group) -> Interval:

@@ -40,10 +40,11 @@ DEEP = Experiment("study_deep", REAL, 224)  # three layers: the best dense model
 TWO_LAYERS = Experiment("study", REAL, 256)  # before a third layer was tried; all widths
 # By two layers again: since the average starts again at new masks, TWO_LAYERS is no comparison.
 GATES = Experiment("study_gates", REAL, 256)
+FRAMES = Experiment("study_frames", REAL, 224)  # three layers, shorter frames, more epochs
 LONGER = (  # the same three layers, trained longer
     Experiment("study_28_epochs", REAL, 224),  # all else alike
     Experiment("study_long", REAL, 224),  # by another recipe
-    Experiment("study_frames", REAL, 224),  # by that and shorter frames, in the same time
+    FRAMES,  # by that and shorter frames, in the same time
 )
 METHODS = Experiment("study_method", CHEAP, 256)
 LASSO = Experiment("study_lasso", CHEAP, 256)  # by either step, and what it is compared with

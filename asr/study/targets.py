@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from asr.study.block_size import MARGIN as LARGE_BLOCKS
-from asr.study.compared import compare_settings, verdict
+from asr.study.compared import compare_settings, in_seeds, verdict
 from asr.study.equal_width import MARGIN
 from asr.study.larger import NARROWER, pairs_of
 from asr.study.plan import BLOCK, TWO_LAYERS, Grid, grid
@@ -63,7 +63,8 @@ def _at_equal_width(grids: Sequence[Grid]) -> Iterator[_Target]:
         seeds = seeds_of(found.reference, one)
         yield _Target(
             asked,
-            f"{one.layers} layers: {signed(compared.relative)}, at least {seeds} each",
+            f"{one.layers} layers: {signed(compared.relative)}{in_seeds(found.reference, one)}, "
+            f"at least {seeds} each",
             verdict(compared, margin),
         )
 
@@ -86,12 +87,14 @@ def _wider(grids: Sequence[Grid]) -> Iterator[_Target]:
             for found in grids
         ]
         pairs = next(filter(None, of_each), [])
+        references = {found.reference for found in grids}
         if not pairs:
             yield _Target(asked)
         for pair in pairs:
+            tuned = "" if pair.dense in references else " (not the tuned one, but by its recipe)"
             yield _Target(
                 asked,
-                f"{units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)}, "
+                f"{units_and_zeros(pair.sparse)} beside {units_and_zeros(pair.dense)}{tuned}, "
                 f"{pair.dense.layers} layers: {signed(pair.comparison.relative)} with "
                 f"{pair.weight_ratio:.2f} times the weights, "
                 f"at least {seeds_of(pair.sparse, pair.dense)} each",

@@ -9,10 +9,10 @@ import numpy as np
 from asr.study import figures
 from asr.study.kept import MatrixZeros
 from asr.study.method import name
-from asr.study.plan import GATES, LASSO, METHODS, REAL, grid
+from asr.study.plan import FRAMES, GATES, LASSO, METHODS, REAL, grid
 from asr.study.section import Material, Section, nothing_yet, picture
 from asr.study.setting import Setting
-from asr.study.wording import folded, seeds_of, table
+from asr.study.wording import between, folded, seeds_of, table
 
 _PICTURE = "zeros.png"
 _SYNTHETIC: Final = {METHODS: "synthetic speech", LASSO: "synthetic speech in 32-true"}
@@ -100,20 +100,26 @@ def section(material: Material) -> Section:
 def answer(material: Material) -> str:
     """Which parts differ most in their share of zeros where a method may choose."""
     found = _found(material)
-    places: dict[str, list[str]] = {}
+    places: dict[str, list[_Shares]] = {}
     for one in found:
         if one.free:
-            places.setdefault(" over ".join(one.extremes), []).append(name(one.setting))
+            places.setdefault(" over ".join(one.extremes), []).append(one)
     if not places:
         return ""
-    said = "; ".join(
-        f"{place} ({' / '.join(dict.fromkeys(methods))})" for place, methods in places.items()
-    )
+    said = "; ".join(f"{place} {_by(models)}" for place, models in places.items())
     told = (
         f"Where a method chooses, the parts whose shares of zeros differ most are {said} (at least "
         f"{seeds_of(*(one.setting for one in found if one.free))} each, without intervals)."
     )
     return told + _fixed_on_real_speech(found)
+
+
+def _by(models: Sequence[_Shares]) -> str:
+    """By how much the parts differ that differ most, and which methods do so."""
+    ends = [(one.share, *one.extremes) for one in models]
+    gaps = [100 * (share[most] - share[least]) for share, most, least in ends]
+    methods = dict.fromkeys(name(one.setting) for one in models)
+    return f"by {between(gaps, '{:.1f}')} points ({' / '.join(methods)})"
 
 
 def _fixed_on_real_speech(found: Sequence[_Shares]) -> str:
@@ -128,7 +134,12 @@ def _fixed_on_real_speech(found: Sequence[_Shares]) -> str:
 
 def _found(material: Material) -> list[_Shares]:
     """Every method at 90 %, of each speech."""
-    speeches = {material.real: "real speech", GATES: "real speech, two layers", **_SYNTHETIC}
+    speeches = {
+        material.real: "real speech",
+        GATES: "real speech, two layers",
+        FRAMES: "real speech in frames of 30 ms",
+        **_SYNTHETIC,
+    }
     return [
         _Shares(one, speech, _splits(one))
         for experiment, speech in speeches.items()

@@ -135,7 +135,17 @@ def test_longer_training_is_compared_by_what_zeros_cost_in_either(tmp_path):
     assert ") of the CER, -208.3 (" in said
     assert said.count(" points (told apart)") == 2  # in characters and in words
     assert "over all 2 changes" in said
-    short_answer = longer.answer(by_depth)
+    at_front = front.longer(by_depth).text.splitlines()[2:]
+    assert [row.split(" | ")[0] for row in at_front] == [
+        "| 224 units, dense, 1 seed",
+        "| 224 units, 90 % zeros, 1 seed",
+    ]
+    assert " | +25.0 % (" in at_front[1]
+    assert at_front[1].endswith(
+        " | `python train.py +experiment=study_long sparsity=gradual_block` |"
+    )
+    short_answer, in_words = longer.answer(by_depth).splitlines()
+    assert re.fullmatch(r"Of the WER 90 % zeros cost .* \(1 seed, told apart\)\.", in_words)
     before, after = r"\+233.3 % \([^)]*\)", r"\+25.0 % \([^)]*\)"
     assert re.fullmatch(
         rf"Of the CER 90 % zeros cost {before} by 4 epochs \(1 seed\); trained longer {after} by "
@@ -175,8 +185,8 @@ def test_each_longer_training_is_told_by_what_it_changes_besides(tmp_path):
     assert "Trained for 8 epochs instead of 4 (all else alike), the dense model has" in text
     assert "instead of 4 (and other `model.dropout`), the dense model has" in text
     between = (
-        r"- Beside the dense model of 8 epochs the one with other `model.dropout` has -25.0 % "
-        r"\([^)]*\) of the CER"
+        r"- Beside the dense model of 8 epochs the one of 8 epochs, other `model.dropout` has "
+        r"-25.0 % \([^)]*\) of the CER"
     )
     assert re.search(f"{between}; at least 1 seed each\\.\n", text)
     search = {"decoder": "beam-64", "language_model": "lm.arpa"}
@@ -203,7 +213,7 @@ def test_a_longer_training_of_other_frames_says_how_long_and_for_how_many_epochs
         write_kept(tmp_path, f"{group}90", damaged(2 * errors), zeros=0.9, frame=frame, **which)
     text = longer.section(material(tmp_path).by(DEEP)).text
     assert "Trained for 6 epochs instead of 4 (and frames of 30 ms), the dense" in text
-    beside = "Beside the dense model of 8 epochs the one of 6 with frames of 30 ms has -25.0"
+    beside = "Beside the dense model of 8 epochs the one of 6 epochs, frames of 30 ms has -25.0"
     assert beside in text
     row = cells(text, "6, 1 seed, frames of 30 ms | greedy")
     assert row[7] == row[10] == "+100.0"  # seed 1 beside itself
@@ -300,7 +310,8 @@ def test_questions_are_answered_by_three_layers_once_those_are_trained(grid):
     write_kept(grid, "sparse95", damaged(20), zeros=0.95)
     text = targets.section(material(grid).by(DEEP)).text
     assert re.search(
-        r"\| 2 times .* \| 256 units, 95 % zeros beside 128 units, dense, 2 layers:", text
+        r"\| 2 times .* \| 256 units, 95 % zeros beside 128 units, dense \(not the .*\), 2 layers:",
+        text,
     )
     assert re.search(r"\| 90 % in 16x16: CER within 5 % .* \| 3 layers: \+150.0 % ", text)
 
@@ -310,10 +321,10 @@ def test_block_sizes_go_from_small_to_large(grid):
     rows = re.findall(r"^\| (\w+)[ ,]", text, re.MULTILINE)
     assert rows == ["block", "dense", "4x4", "16x16"]
     of_small, of_usual = (100 * (errors / 12 - 1) for errors in (20, 40))
-    cost = f"Of the dense model's CER 90 % zeros cost +{of_small:.1f} % ("
-    assert text.startswith(cost)
-    assert f" in 4x4, +{of_usual:.1f} % (" in text
-    assert ") in 16x16; at least 1 seed each. Beside 16x16, 1 seed: 4x4 -50.0 % (" in text
+    cost = "What 90 % zeros cost of the dense model's CER: "
+    assert text.startswith(f"{cost}4x4 +{of_small:.1f} % (")
+    assert f"), 16x16 +{of_usual:.1f} % (" in text
+    assert "); at least 1 seed each. Beside 16x16, 1 seed: 4x4 -50.0 % (" in text
     write_kept(grid, "sparse90one", damaged(19), zeros=0.9, block="1x1")
     write_kept(grid, "sparse90large", damaged(38), zeros=0.9, block="32x32")
     # 19, 20 and 38 errors beside 40.
@@ -322,10 +333,9 @@ def test_block_sizes_go_from_small_to_large(grid):
         r"32x32 -5.0 % \([^)]*\) \(not told apart\); p by"
     )
     assert re.search(beside, block_size.section(material(grid)).text)
-    assert f"{cost.replace(f'{of_small:.1f}', f'{100 * (19 / 12 - 1):.1f}')}" in (
-        block_size.answer(material(grid))
+    assert block_size.answer(material(grid)).startswith(
+        f"{cost}single weights +{100 * (19 / 12 - 1):.1f} % ("
     )
-    assert ") as single weights, " in block_size.answer(material(grid))
 
 
 def test_larger_pairs_equal_weights_parents_and_narrower_ones(grid):
@@ -459,7 +469,7 @@ def test_methods_beside_each_other_only_where_they_are_equally_sparse(tmp_path):
     assert "which does not tell the two apart" in text
 
 
-def test_one_method_in_two_precisions_shows_what_chance_does(grid):
+def test_trainings_of_one_method_show_what_chance_does(grid):
     own = {
         experiment: {**CHEAP, "experiment": experiment, "baseline_key": f"d{experiment}"}
         for experiment in ("study_method", "study_lasso")
@@ -467,10 +477,13 @@ def test_one_method_in_two_precisions_shows_what_chance_does(grid):
     for (experiment, options), count in zip(own.items(), (10, 12), strict=True):
         write_kept(grid, f"d{experiment}", damaged(4), **options)
         write_kept(grid, f"g{experiment}", damaged(count), zeros=0.9, **options)
-    said = "gradual, score l2 of the same seed in both precisions differs from itself by +20.0 % ("
-    assert said in method.section(material(grid)).text
+    rates = [f"{100 * count / CHARACTERS:.1f}" for count in (10, 12, 20)]
+    chance = "CER of one method by other seeds or in the other precision: gradual, score l2 "
+    text = method.section(material(grid)).text
+    assert f"{chance}{rates[0]} to {rates[1]} % (2 trainings). An interval is" in text
     write_kept(grid, "gstudy_method", damaged(20), seed=2, zeros=0.9, **own["study_method"])
-    assert said in method.section(material(grid)).text  # still of seed 1 alone
+    text = method.section(material(grid)).text
+    assert f"{chance}{rates[0]} to {rates[2]} % (3 trainings). An interval is" in text
 
 
 def test_methods_on_real_speech(grid):
@@ -482,8 +495,18 @@ def test_methods_on_real_speech(grid):
     )
     assert text.startswith(" and by the test split, gradual, regrown, score l2 comes first; ")
     assert "its CER is -62.5 % (" in text  # 15 errors beside 40
+    text, finer = text.split("On real speech, by three layers and frames of 30 ms")
+    assert finer.startswith(" there is no second method yet")
     assert cells(text, "gradual, regrown")[8].startswith("-62.5 % (")
     assert cells(text, "dense")[8].startswith("-70.0 % (")  # a mean of 12
+    own = {"experiment": "study_frames", "baseline_key": "finer", "hidden": 224}
+    write_kept(grid, "finer", damaged(8), **own)
+    write_kept(grid, "usual", damaged(16), zeros=0.9, **own)
+    sooner = {"end": 0.4}
+    write_kept(grid, "sooner", damaged(20), zeros=0.9, pruning=sooner, **own)
+    _, finer = method.section(material(grid)).text.split("three layers and frames of 30 ms, in")
+    assert cells(finer, "gradual, score l2, masks final at 40 %")[8].startswith("+25.0 % (")
+    assert "masks final at 40 % +25.0 % (" in method.answer(material(grid))
 
 
 def test_group_lasso_by_either_step_is_compared_within_its_own_experiment(grid):
@@ -590,14 +613,14 @@ def test_where_zeros_go_where_a_method_is_free_to_choose(grid):
     assert head in drawn.text
     assert list(drawn.figures) == ["zeros.png"]
     alone = "group lasso alone (GL), score l2, proximal of strength 0.5"
-    said = f"of zeros differ most are new gate over reset gate ({alone}) (at least 1 seed"
+    said = f"of zeros differ most are new gate over reset gate by 14.0 points ({alone}) (at least"
     assert said in zeros.answer(material(grid))
     # The new gate still has most zeros, 96.7 %, but layers differ most.
     for part, held, empty in zip(parts, (100, 300, 20, 100), (100, 276, 16, 80), strict=True):
         part |= {"weights": held, "zeros": empty}
     (out / "weights.json").write_text(json.dumps(weights | {"zeros": parts}))
     assert "**: layer 1 94.0 %, layer 2 80.0 %.\n" in zeros.section(material(grid)).text
-    assert "most are layer 1 over layer 2 (" in zeros.answer(material(grid))
+    assert "most are layer 1 over layer 2 by 14.0 points (" in zeros.answer(material(grid))
 
 
 def test_sizes(grid):
@@ -717,6 +740,29 @@ def test_of_words_that_dense_gets_right_the_share_that_is_lost(tmp_path):
     right = kept + lost
     said = f"the sparse one has wrong {100 * lost / right:.0f} % of {right} (common, over 10)."
     assert said in payers.section(material(tmp_path)).text
+
+
+def test_words_read_with_a_language_model_are_groups_of_their_own(tmp_path):
+    words = {word: 11 for text in REFERENCES for word in text.split()}
+    words |= dict.fromkeys(("cat", "sat"), 2)
+    (tmp_path / "words_amazon_queen.json").write_text(json.dumps(words))
+    by_model = {"decoder": "beam-1", "language_model": "lm.arpa"}
+    nothing = ["" for _ in REFERENCES]
+    write_kept(tmp_path, "dense", nothing)
+    write_kept(tmp_path, "sparse90", nothing, zeros=0.9)
+    write_kept(tmp_path, "dense", REFERENCES, **by_model)
+    unread = [one.replace("cat sat", "dog ran") for one in REFERENCES]
+    write_kept(tmp_path, "sparse90", unread, zeros=0.9, **by_model)
+    text = payers.section(material(tmp_path)).text
+    rare = "word with a language model, by occurrences in training (WER) | rare, 1 to 10"
+    assert cells(text, rare)[4:6] == ["0.0", "100.0"]
+    assert cells(text, "word, by occurrences in training (WER) | rare")[4:6] == ["100.0", "100.0"]
+    lost = 2 * REFERENCES.count("the cat sat")
+    said = f"gets right with a language model, the sparse one has wrong 100 % of {lost} (rare, 1"
+    assert said in text
+    assert "- **By word with a language model, by occurrences in training (WER)**, told" in text
+    said = r"By word with a language model 90 % zeros add, .* for \*rare, 1 to 10\* \(0 % wrong"
+    assert re.search(said, payers.answer(material(tmp_path)))
 
 
 def test_what_is_wrong_already_has_little_to_lose(tmp_path):
@@ -930,6 +976,10 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
     ]
     differences = [row[3].split(" (")[0] for row in rows]
     assert differences == [f"{100 * n:+.1f} %" for n in (20 / 39 - 1, 20 / 12 - 1, 40 / 12 - 1)]
+    # At 3 s a dense model on the line from 1 s and 39 errors to 8 s and 12 has 24.7.
+    gap = 20 - (39 - (39 - 12) * np.log(3) / np.log(8))
+    line = f"logarithm, without intervals): {100 * gap / CHARACTERS:+.1f} points for as long a time"
+    assert f"{line} (1 of them)." in text
     assert "Not timed: 256 units, 80 % zeros." in text
     assert "of the same shape" not in text
     path.write_text(json.dumps(content | {"untrained": ["dense-1", "sparse90-1"]}))
@@ -956,7 +1006,9 @@ def test_models_that_no_other_beats_in_time_and_in_errors(grid):
     better = "a dense model: 256 units, 90 % zeros in 4x4 (than 200 units, dense); "
     better += "pairs are not adjusted for their number. "
     assert better in choice.section(material(grid)).text
-    assert choice.answer(material(grid)).endswith(f"{better}Only 5 of 6 models are timed.")
+    told, line = choice.answer(material(grid)).splitlines()
+    assert told.endswith(f"{better}Only 5 of 6 models are timed.")
+    assert line.startswith("CER of sparse models, less that of a dense one of a width between ")
     del content["seconds"]["dense26-1"]
     path.write_text(json.dumps(content))
     assert "Not timed: 26 units, dense; " in choice.section(material(grid)).text
@@ -980,7 +1032,7 @@ def test_every_question_has_its_answer(grid):
         texts,
         (
             "The dense model's CER of",
-            "- Of the dense model's CER 90 % zeros cost +",
+            "- What 90 % zeros cost of the dense model's CER: 4x4 +",
             "- Synthetic speech, CER at 90 % in 16x16 to that of gradual pruning: not told apart: "
             "gradual, score mean +10.0 % (",
             "as many weights (26 units, dense) 256 units, 90 % zeros, has +2.6 % (",
@@ -1022,7 +1074,8 @@ def test_targets_have_their_verdicts(grid):
     assert rows[0][1].startswith(f"2 layers: +{100 * (40 / 12 - 1):.1f} % (")
     assert rows[1][1] == rows[2][1] == "not trained and scored yet"
     assert rows[3][1].startswith(
-        "256 units, 95 % zeros beside 128 units, dense, 2 layers: +0.0 % ("
+        "256 units, 95 % zeros beside 128 units, dense (not the tuned one, but by its recipe), "
+        "2 layers: +0.0 % ("
     )
     assert "with 0.10 times the weights" in rows[3][1]
     assert rows[4][1] == "10.00 %, indices included"
@@ -1063,6 +1116,7 @@ def test_the_corpus_is_counted_from_the_references(grid):
     [
         *(each.section for each in (targets, corpus, equal_width, block_size, method, larger)),
         front.section,
+        front.longer,
         *(zeros.section, payers.section, gain.sizes, gain.speed),
     ],
 )
