@@ -1,25 +1,29 @@
 """Audio files to mono waveforms: WAV, FLAC, OGG and MP3 by libsndfile, no system package."""
 
 import os
+import shlex
 import stat
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from asr.compressed_length import is_chained_ogg, mp3_frame_samples, mp3_frames
 from asr.errors import InputError
 
 # What damaged or hostile headers claim is held against these before anything is computed from it.
 _RATES = range(1_000, 768_000 + 1)  # Hz
+_MOST_SECONDS = 10**7  # of a file, 116 days; libsndfile says 2^63 - 1 samples for an unknown length
 _MOST_SAMPLES = 1 << 29  # read at once over all channels, 2 GiB as float32: 9.3 h at 16 kHz
 _LOUDEST = 2.0**31  # samples of any integer format, taken for floats; their power is finite still
 
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a file's header says of it."""
+    """What a file's header says of it, or where it says no length, its frames."""
 
     sample_rate: int  # Hz
     channels: int
@@ -67,13 +71,74 @@ def _open(path: str | Path) -> soundfile.SoundFile:
             got=f"a header that says {rate} Hz and {samples} samples",
             remedy="The file is damaged: convert it, or take its line out of the manifest.",
         )
+    if file.frames > _MOST_SECONDS * file.samplerate:
+        seconds = file.frames / file.samplerate
+        file.close()
+        raise InputError(
+            str(path),
+            expected=f"at most {_MOST_SECONDS:,} s of audio",
+            got=f"a header that does not say how long it is ({seconds:.2g} s)",
+            remedy="Write the file again with flac or ffmpeg, to a file and not through a pipe.",
+        )
     return file
 
 
 def probe(path: str | Path) -> AudioInfo:
-    """Read a file's header only."""
+    """Read a file's header; an MP3 or Ogg file is looked through for whether it tells the length.
+
+    Raises:
+        InputError: the file is missing, no audio, or libsndfile takes it to be of another length
+            than it is, and would leave the rest out unsaid.
+    """
     with _open(path) as file:
-        return AudioInfo(file.samplerate, file.channels, file.frames)
+        samples = file.frames
+        if file.format in ("MP3", "OGG"):
+            with (
+                open(path, "rb") as opened,
+                mmap(opened.fileno(), 0, access=ACCESS_READ) as content,
+            ):
+                if file.format == "MP3":
+                    samples = _mp3_samples(path, file, content)
+                elif is_chained_ogg(content):
+                    raise InputError(
+                        str(path),
+                        expected="one Ogg stream",
+                        got="several joined, of which only the first would be read",
+                        remedy=_convert(path),
+                    )
+        return AudioInfo(file.samplerate, file.channels, samples)
+
+
+def _mp3_samples(path: str | Path, file: soundfile.SoundFile, content: mmap) -> int:
+    """Samples per channel; an InputError where libsndfile would leave some out, or lacks some."""
+    rate: int = file.samplerate
+    frames, told = mp3_frames(content), file.frames / rate
+    # What the encoder put around the sound and libsndfile leaves out is three frames at the most.
+    grace = 0.1 + 4 * mp3_frame_samples(rate) / rate
+    if frames is None or abs(frames.seconds - told) <= grace:
+        return int(file.frames)
+    if frames.constant and frames.seconds < told:
+        # Estimated from the first frame, which may be a byte shorter than others, and from a size
+        # that includes tags: everything is read, and there is less of it.
+        return round(frames.seconds * rate)
+    why = (
+        f"only its first {told:.1f} s would be read, for its length is only estimated, "
+        "or that of the first of several joined"
+        if frames.seconds > told
+        else f"a length of {told:.1f} s, which is only estimated, or its end is missing"
+    )
+    raise InputError(
+        str(path),
+        expected="an MP3 file that says how long it is",
+        got=f"{frames.seconds:.1f} s of audio, but {why}",
+        remedy=_convert(path),
+    )
+
+
+def _convert(path: str | Path) -> str:
+    """A remedy that copies to a file whose header is true."""
+    flac = str(Path(path).with_suffix(".flac"))
+    return f"Convert it: {shlex.join(['ffmpeg', '-i', str(path), flac])}"
 
 
 def read(
@@ -90,6 +155,13 @@ def read(
             more of it is asked for than memory should hold.
     """
     with _open(path) as file:
+        if file.frames == 0:
+            raise InputError(
+                str(path),
+                expected="audio",
+                got="an empty file, of 0 samples",
+                remedy="Record or convert it again, or take its line out of the manifest.",
+            )
         rate = file.samplerate
         start = round(min(offset * rate, file.frames))
         asked = file.frames - start if seconds is None else seconds * rate

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.audio import probe, read
+from asr.audio import AudioInfo, probe, read
+from asr.errors import InputError
 from asr.features.sinc import resampled_samples
 
 
@@ -82,7 +83,7 @@ def by_windows(
         batch: windows at a time.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file cannot be read, or its rate cannot be resampled.
     """
     info, rate = probe(path), framing.sample_rate
     frames = framing.output_frames(resampled_samples(info.samples, info.sample_rate, rate))
@@ -94,19 +95,26 @@ def by_windows(
     kept: list[NDArray] = []
     for first in range(0, len(plan), batch):
         group = plan[first : first + batch]
-        outputs = compute([_read(path, framing, window, frames) for window in group])
+        pieces = [_read(path, info, framing, window, frames) for window in group]
+        try:
+            outputs = compute(pieces)
+        except InputError as error:  # of samples, that do not know their file
+            _, expected, got, remedy = error.parts
+            raise InputError(str(path), expected=expected, got=got, remedy=remedy) from error
         for window, output in zip(group, outputs, strict=True):
             kept.append(output[window.keep_start - window.start : window.keep_stop - window.start])
     return np.concatenate(kept)
 
 
 def _read(
-    path: str | Path, framing: Framing, window: Window, frames: int
+    path: str | Path, info: AudioInfo, framing: Framing, window: Window, frames: int
 ) -> tuple[NDArray[np.float32], int]:
     """The audio of one window of a file that has `frames` output frames."""
     offset = window.start * framing.hop / framing.sample_rate
     if window.stop == frames:
-        return read(path, offset)
+        # To the end that was measured: libsndfile may take an MP3 to be longer.
+        rest = info.samples - round(offset * info.sample_rate)
+        return read(path, offset, rest / info.sample_rate)
     # One analysis window more, or the last output frames would lack their samples.
     samples = (window.stop - window.start) * framing.hop + framing.window
     return read(path, offset, samples / framing.sample_rate)

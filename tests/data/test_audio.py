@@ -1,8 +1,10 @@
 """What headers claim is not believed: memory and time are bounded by what a file holds."""
 
 import os
+import re
 import tracemalloc
 import wave
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +92,122 @@ def test_raw_samples_without_a_header_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.raw").write_bytes(b"\1\2" * 1000)
     with pytest.raises(InputError, match=r"a\.raw: expected a WAV, FLAC, OGG or MP3 file"):
         probe(tmp_path / "a.raw")
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", np.zeros(0))
+    assert probe(path).samples == 0
+    with pytest.raises(InputError, match=r"a\.wav: expected audio, got an empty file"):
+        read(path)
+
+
+def test_a_header_that_does_not_say_how_long_the_file_is_is_refused(tmp_path: Path) -> None:
+    """0 samples in the STREAMINFO of a FLAC: unknown, which libsndfile takes for 2^63 - 1."""
+    path = write(tmp_path / "a.flac", np.zeros(RATE) + 0.1)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    assert soundfile.info(path).frames == 2**63 - 1
+    for reading in (probe, read):
+        with pytest.raises(InputError, match=r"does not say how long it is .* with flac or ffmpeg"):
+            reading(path)
+
+
+def mp3(samples: np.ndarray, mode: str, level: float = 0.5, rate: int = RATE) -> bytes:
+    """With a first frame that says how many there are, where that fits into one."""
+    file = BytesIO()
+    soundfile.write(file, samples, rate, "MPEG_LAYER_III", format="MP3",
+                    bitrate_mode=mode, compression_level=level)  # fmt: skip
+    return file.getvalue()
+
+
+def without_description(content: bytes) -> bytes:
+    """Without the first frame; each starts with the same 12 bits and version, and no other does."""
+    described = re.compile(rb"Xing|Info")
+    assert described.search(content, 0, 60)
+    second = content.index(content[:2], 60)
+    assert not described.search(content, second, second + 60)
+    return content[second:]
+
+
+def quiet_then_loud(seconds: int, rate: int = RATE) -> np.ndarray:
+    """Noise that takes few bits at first and many later: its first frames mislead."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, seconds * rate)
+    return noise * (np.arange(len(noise)) > len(noise) / 2)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_an_mp3_whose_length_is_estimated_is_refused(tmp_path: Path, reverse: bool) -> None:
+    path = tmp_path / "it's.mp3"
+    samples = quiet_then_loud(6)
+    content = mp3(samples[::-1] if reverse else samples, "VARIABLE")
+    path.write_bytes(content)
+    assert probe(path).seconds == 6
+    path.write_bytes(without_description(content))
+    estimate = soundfile.info(path).duration
+    assert (estimate < 5) is reverse
+    assert (estimate > 7) is not reverse
+    cut = "only its first" if reverse else "a length of"
+    with pytest.raises(
+        InputError, match=rf"got 6\.. s of audio, but {cut}.*ffmpeg -i '.*it'"
+    ) as told:
+        probe(path)
+    assert told.value.parts[0] == str(path)
+
+
+@pytest.mark.parametrize("tag", [b"", b"ID3\3\0\0\0\0\2\0" + bytes(256)])
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_joined_mp3s_are_refused(tmp_path: Path, mode: str, tag: bytes) -> None:
+    path = tmp_path / "a.mp3"
+    content = tag + mp3(quiet_then_loud(2), mode)
+    path.write_bytes(content)
+    assert probe(path).seconds == 2
+    path.write_bytes(content + content)
+    assert soundfile.info(path).duration == 2
+    with pytest.raises(InputError, match=r"got 4\.. s of audio, but only its first 2\.0 s"):
+        probe(path)
+
+
+def test_an_mp3_without_its_end_is_refused(tmp_path: Path) -> None:
+    content = mp3(quiet_then_loud(4), "CONSTANT")
+    (tmp_path / "a.mp3").write_bytes(content[: len(content) // 2])
+    with pytest.raises(
+        InputError, match=r"got 2\.. s .* a length of 4\.0 s.* or its end is missing"
+    ):
+        probe(tmp_path / "a.mp3")
+
+
+# 11,025 and 44,100 Hz: frames of two lengths, and an estimate by the shorter one.
+@pytest.mark.parametrize("rate", [11_025, 16_000, 44_100])
+@pytest.mark.parametrize("tag", [b"", b"ID3\3\0\0\0\2\0\0" + bytes(1 << 15)])
+def test_a_constant_bit_rate_needs_no_header(tmp_path: Path, rate: int, tag: bytes) -> None:
+    """And of a tag with a picture, which libsndfile takes for sound, nothing is read."""
+    path = tmp_path / "a.mp3"
+    once = mp3(quiet_then_loud(10, rate), "CONSTANT", 0.95, rate)
+    assert b"Info" not in once  # there is no room for it in a frame
+    path.write_bytes(tag + once * 10)
+    seconds = probe(path).seconds
+    assert seconds == pytest.approx(100, abs=10 * 0.3)
+    assert (soundfile.info(path).duration > seconds + 0.3) is (rate != 16_000 or tag != b"")
+    assert len(read(path, 0.0, seconds)[0]) == pytest.approx(seconds * rate, abs=0.1 * rate)
+    assert len(read(path, seconds - 5, 5.0)[0]) == pytest.approx(5 * rate, abs=0.1 * rate)
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_joined_ogg_streams_are_refused(tmp_path: Path, subtype: str) -> None:
+    path = tmp_path / "a.ogg"
+    write(path, quiet_then_loud(2), subtype=subtype)
+    assert probe(path).seconds == 2
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(InputError, match=r"a\.ogg: expected one Ogg stream, got several joined"):
+        probe(path)
+
+
+def test_real_mp3s_of_constant_bit_rate_without_a_header_pass(shared_data: Path) -> None:
+    files = sorted((shared_data / "amazon_queen" / "audio").glob("*.mp3"))[::20]
+    if not files:
+        pytest.skip("needs MP3s of amazon_queen, and there are none")
+    for path in files:
+        info = probe(path)
+        assert info.seconds == soundfile.info(path).duration, path

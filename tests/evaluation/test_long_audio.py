@@ -1,6 +1,8 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from asr.audio import read
 from asr.checkpoint import TrainedModel
 from asr.decoding.greedy import GreedyDecoder
+from asr.errors import InputError
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
 from asr.evaluation.long_audio import (
     long_log_probabilities,
@@ -104,6 +107,27 @@ def test_reading_is_in_pieces(bidirectional, tmp_path, monkeypatch):
     long_log_probabilities(bidirectional, path, chunk_seconds=1.0, context_seconds=0.5, batch=1)
     assert len(lengths) >= 9
     assert max(lengths) < 2.2
+
+
+def test_a_rate_that_cannot_be_resampled_names_the_file(bidirectional, tmp_path):
+    path = write_audio(tmp_path / "odd.wav", 1.0, rate=15_999)
+    with pytest.raises(InputError, match=r"odd\.wav: expected sample rates with a large common"):
+        long_log_probabilities(bidirectional, path, chunk_seconds=1.0, context_seconds=0.5, batch=1)
+
+
+def test_an_mp3_that_is_shorter_than_its_estimate_is_heard_to_its_end(bidirectional, tmp_path):
+    """Of constant bit rate without a header, behind a tag that is taken for sound."""
+    path = tmp_path / "a.mp3"
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 5 * 16000)
+    soundfile.write(path, noise, 16000, bitrate_mode="CONSTANT", compression_level=0.95)
+    content = path.read_bytes()
+    assert b"Info" not in content
+    path.write_bytes(b"ID3\3\0\0\0\2\0\0" + bytes(1 << 15) + content)
+    assert soundfile.info(path).duration > 15
+    log_probs = long_log_probabilities(
+        bidirectional, path, chunk_seconds=2.0, context_seconds=0.5, batch=2
+    )
+    assert len(log_probs) * 4 * 160 / 16000 == pytest.approx(5.1, abs=0.1)
 
 
 def test_transcript_is_the_text_of_the_whole(short_sighted, tmp_path):
