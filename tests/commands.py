@@ -50,11 +50,13 @@ def train_here(command: list[str]) -> Path:
     return used[-1]
 
 
-def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+def run(
+    command: list[str], cwd: Path = REPOSITORY, **options: object
+) -> subprocess.CompletedProcess[str]:
     """Run to the end, with the output as text."""
     return subprocess.run(  # type: ignore[call-overload, no-any-return]
         command,
-        cwd=REPOSITORY,
+        cwd=cwd,
         env=ENVIRONMENT,
         text=True,
         capture_output=True,

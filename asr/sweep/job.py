@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.configuration import CONFIGURATION
+from asr.training.run_folder import TRAIN
 
 # In the environment of a run's process: the folder that it was planned for. It takes its key anew
 # from the manifests, and if they have changed that would lead it elsewhere without a word.
@@ -33,4 +34,4 @@ def arguments(folder: Path) -> list[str]:
     """
     run = ("--config-path", str(folder.resolve()), "--config-name", "config")
     # Hydra itself looks for its launcher, although there is nothing to launch.
-    return ["train.py", *run, "--config-dir", str(CONFIGURATION), *_HYDRA]
+    return [str(TRAIN), *run, "--config-dir", str(CONFIGURATION), *_HYDRA]

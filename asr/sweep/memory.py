@@ -1,10 +1,13 @@
 """What a sweep remembers of its last submission, so that what is known needs no second look.
 
 Composing a configuration takes a twentieth of a second and more. A run that was planned before is
-the same run as long as conf/, its command line and the content of its manifests are.
+the same run as long as the files that Hydra reads, what of the environment these name, its command
+line and the content of its manifests are.
 """
 
 import hashlib
+import os
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -19,6 +22,7 @@ from asr.sweep.record import Record
 from asr.training import run_identity, run_key
 
 _IDENTITY = ("run_key", "group_key", "baseline_key", "seed", "experiment")
+_VARIABLE = re.compile(r"oc\.env\s*:([^,}]*)")  # up to a default value or the end
 
 
 def stamp(configurations: Iterable[Path], *choices: str) -> str:
@@ -29,9 +33,16 @@ def stamp(configurations: Iterable[Path], *choices: str) -> str:
         choices: other things that it depends on.
     """
     digest = hashlib.sha256(repr(choices).encode())
+    variables: set[str] = set()
     for folder in configurations:
         for path in sorted(folder.rglob("*.yaml")):
-            digest.update(f"\0{path.relative_to(folder)}\0".encode() + path.read_bytes())
+            content = path.read_bytes()
+            digest.update(f"\0{path.relative_to(folder)}\0".encode() + content)
+            variables.update(_VARIABLE.findall(content.decode(errors="replace")))
+    names = {variable.strip(" \t\r\n'\"\\") for variable in variables}
+    if any("$" in name for name in names):  # a name that is itself looked up: it may be any
+        names |= os.environ.keys()
+    digest.update(repr([(name, os.environ.get(name)) for name in sorted(names)]).encode())
     for module in (run_key, run_identity):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from asr.configuration import CONFIGURATION, explained, is_misconfigured
 from asr.errors import InputError
 from asr.sweep.detached import send_off
+from asr.training.run_folder import TRAIN
 
 _LOG = "sweep.log"
 _PLANNED = re.compile(r"^\d+ to run, \d+ skipped$", re.MULTILINE)  # ends a plan
@@ -33,7 +34,7 @@ def submit(overrides: Sequence[str], *, wait: bool) -> int:
         overrides: of `train.py -m`.
         wait: stay until all runs have ended.
     """
-    command = ["train.py", "-m", *overrides]
+    command = [str(TRAIN), "-m", *overrides]
     if wait:
         _become(command)
     home, queues, grid = _where(overrides)

@@ -20,7 +20,14 @@ from submitit.core.utils import DelayedSubmission
 
 from asr.errors import InputError
 from asr.sweep.slurm_commands import JobState, states
-from asr.training.run_folder import OUTPUT, STOPPING, owned_elsewhere, read_status, restate
+from asr.training.run_folder import (
+    OUTPUT,
+    STOPPING,
+    TRAIN,
+    owned_elsewhere,
+    read_status,
+    restate,
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,8 @@ class SubmittedRun:
 
                 os.environ[PLANNED] = str(self.folder)
                 sys.argv = arguments(self.folder)
-                sys.path.insert(0, str(self.directory))
-                importlib.import_module("train").main()
+                sys.path.insert(0, str(TRAIN.parent))
+                importlib.import_module(TRAIN.stem).main()
             except SystemExit as end:
                 if isinstance(end.code, int | None):
                     return end.code or 0, f"exit code {end.code}"

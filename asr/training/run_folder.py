@@ -26,6 +26,7 @@ _OWNER = re.compile(r"host (.+), pid (\d+)")  # as `acquire` writes it into the 
 # Of a terminal, of any scheduler, and those that submitit and Lightning ask SLURM to send: training
 # saves and stops on them.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+TRAIN = Path(__file__).resolve().parents[2] / "train.py"  # trains a run, from whichever folder
 OUTPUT = "output.log"  # in a run folder: what a run of a sweep printed
 PRUNED = "pruned by the study"  # in the reason of a run that will not be gone on with
 

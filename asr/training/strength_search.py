@@ -13,6 +13,7 @@ the run asked for, to be trained to its end.
 
 import argparse
 import math
+import os
 import shlex
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from asr.checkpoint import load_trained
 from asr.errors import InputError, report_input_errors
 from asr.evaluation.size import measure
 from asr.training.mask_record import FINAL
+from asr.training.run_folder import TRAIN
 
 FACTOR = 4.0  # between tries until two of them lie on either side
 
@@ -97,7 +99,7 @@ def training_arguments(strength: float, overrides: Sequence[str]) -> list[str]:
 
 def train_until_final(strength: float, overrides: Sequence[str]) -> float:
     """The sparsity of a training at a strength, which is stopped as soon as the masks are final."""
-    command = [sys.executable, "train.py", *training_arguments(strength, overrides)]
+    command = [sys.executable, str(TRAIN), *training_arguments(strength, overrides)]
     folder, said = None, []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -114,10 +116,15 @@ def train_until_final(strength: float, overrides: Sequence[str]) -> float:
             "the search for a strength",
             expected="trainings that run",
             got="".join(said[-5:]).strip() or f"exit code {process.returncode}",
-            remedy=f"See what this says: {shlex.join(command[1:])}",
+            remedy=f"See what this says: {_shown(command[2:])}",
         )
     trained = load_trained(folder / "checkpoints" / "last.ckpt")
     return measure(trained.model, trained.sparsity.pruned).sparsity
+
+
+def _shown(arguments: Sequence[str]) -> str:
+    """The command of a training, for the folder that this one was given in."""
+    return shlex.join(["python", os.path.relpath(TRAIN), *arguments])
 
 
 @report_input_errors
@@ -138,7 +145,7 @@ def main() -> None:
 
     tries = search(landing, options.sparsity, options.start, options.tolerance, options.tries)
     arguments = training_arguments(tries[-1].strength, options.overrides)
-    print(f"its run, to be trained to the end: python train.py {shlex.join(arguments)}")
+    print(f"its run, to be trained to the end: {_shown(arguments)}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ Hydra imports this file for every command, so that what is slow to import waits 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,9 +62,9 @@ class SweepLauncher(Launcher):
 
         home = Path(self.config.hydra.sweep.dir)
         launcher = build_launcher({"engine": self.engine, "arguments": _plain(self.arguments)})
-        sources = self.context.config_loader.get_search_path().get_path()
-        folders = [s.path.removeprefix("file://") for s in sources if s.path.startswith("file://")]
-        mark = stamp(map(Path, folders), self.config.hydra.job.config_name, self.baselines)
+        # Not the loader's search path, which lacks hydra.searchpath.
+        folders = _folders(self.config.hydra.runtime.config_sources)
+        mark = stamp(folders, self.config.hydra.job.config_name, self.baselines)
         memory = Memory(read_record(home), mark, str(Path.cwd()))
         asked: list[list[Planned]] = []  # of each job: its run last, what belongs to it before
         refused = []
@@ -176,6 +177,15 @@ def _job_return(
         # Runs of before it was noted have none.
         returned.return_value = read_status(folder).get("validation", {}).get("wer")
     return returned
+
+
+def _folders(sources: Iterable[Any]) -> Iterator[Path]:
+    """Where Hydra's sources have their files, in the order that it searches them."""
+    for source in sources:
+        if source.schema == "file":
+            yield Path(source.path)
+        elif source.schema == "pkg" and (package := find_spec(source.path)):
+            yield from map(Path, package.submodule_search_locations or ())
 
 
 def _plain(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -13,70 +13,20 @@ from typing import Any
 import pytest
 
 from asr.errors import InputError
+from asr.sweep import local_submitit
 from asr.sweep.interruption import SweepInterruptedError
 from asr.sweep.job import Job
 from asr.sweep.local_submitit import LocalSubmitit
 from asr.sweep.submitted_run import STOPPING
 from asr.training import checkpoints
 from asr.training.run_folder import read_status
+from tests.slurm.endings import ToldRun
 from tests.slurm.planned import queued_run
-
-# In the place of train.py: does what its folder is called, with the real run folder.
-TRAIN = """
-import os, signal, sys, time
-from pathlib import Path
-from asr.errors import InputError
-from asr.training.run_folder import RunFolder, TrainingInterruptedError
-
-def main():
-    path = Path(sys.argv[sys.argv.index("--config-path") + 1])
-    name = path.name
-    if name == "refused":
-        sys.exit("error: data.train: expected a manifest, got none. Make one.")
-    class Pruned(TrainingInterruptedError):  # as a study has it
-        def __init__(self):
-            Exception.__init__(self, "pruned by the study: it is behind")
-            self.exit_code = 0
-    folder = RunFolder(path, {"run_key": name})
-    starts = len(list(path.glob("start-*"))) + 1
-    (path / f"start-{starts}").touch()
-    print(f"start {starts}", flush=True)
-    try:
-        with folder.owned(lambda: (starts, 0)):
-            folder.write_status("running", starts, 0)
-            if name == "done":
-                (path / "planned").write_text(os.environ["ASR_PLANNED_RUN"])
-            if name == "bug":
-                raise ZeroDivisionError("a bug")
-            if name == "pruned":
-                raise Pruned
-            if name == "killed":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if name == "cancelled":
-                os.kill(os.getppid(), signal.SIGTERM)  # submitit passes it on
-            saved = []
-            if name == "long batch":  # a second signal would be not to wait for it
-                signal.signal(signal.SIGTERM, lambda number, _: saved.append(number))
-                while not saved:
-                    time.sleep(0.02)
-                time.sleep(2)
-                (path / "told").write_text(str(len(saved)))
-                raise TrainingInterruptedError(saved[0])
-            if name == "saves":  # as in training: notes the signal, and stops between two steps
-                before = signal.signal(signal.SIGUSR2, lambda number, _: saved.append(number))
-            if name != "done" and (starts == 1 or name == "endless"):
-                while not saved:
-                    time.sleep(0.02)
-                signal.signal(signal.SIGUSR2, before)
-                raise TrainingInterruptedError(saved[0])
-    except TrainingInterruptedError as interruption:
-        sys.exit(interruption.exit_code)
-"""
 
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "train.py").write_text(TRAIN)
+    monkeypatch.setattr(local_submitit, "SubmittedRun", ToldRun)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "runs"
 
@@ -113,7 +63,7 @@ def test_ends_that_a_run_can_have(runs: Path) -> None:
     assert reasons["refused"].startswith("error: data.train: expected a manifest")
     assert reasons["bug"] == "ZeroDivisionError: a bug"
     assert "without a word" in reasons["killed"]
-    assert reasons["pruned"] == "Pruned: pruned by the study: it is behind"
+    assert reasons["pruned"] == "HopelessTrialError: pruned by the study: it is behind"
     assert reasons["cancelled"].startswith("SIGTERM, job")
     assert reasons["sparse"] == "its dense run bug failed: ZeroDivisionError: a bug"
     assert reasons["waits"].startswith("its dense run cancelled is not done: SIGTERM")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from asr.training.run_folder import read_status
-from tests.commands import run, start, tiny_run
+from tests.commands import REPOSITORY, run, start, tiny_run
 from tests.sweep import fake_runs
 
 pytestmark = pytest.mark.flow
@@ -120,6 +120,28 @@ def test_stayed_for_and_interrupted(overrides: list[str], tmp_path: Path) -> Non
     assert "TrainingInterruptedError: SIGTERM" in ended["reason"]
     saved = torch.load(next(home.glob("*/checkpoints/last.ckpt")), weights_only=True)
     assert saved["global_step"] == ended["step"] > 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [sys.executable, str(REPOSITORY / "train.py"), "-m", "hydra/launcher=pool"],
+        [*SWEEP, "submit", "--wait", "hydra/launcher=local"],
+    ],
+    ids=["train.py, a pool", "submit, jobs of submitit"],
+)
+def test_from_another_folder(
+    command: list[str], tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That folder's own train.py is nobody's; paths are relative to it."""
+    monkeypatch.setitem(run.__globals__["ENVIRONMENT"], "ASR_LEASES", str(tmp_path / "leases"))
+    (tmp_path / "train.py").write_text("raise SystemExit('another program')")
+    (tmp_path / "tones").symlink_to(tones)
+    words = tiny_run(Path("tones"), Path("runs"), "training.epochs=1", "seed=1,2")[2:]
+    ended = run([*command, *words], cwd=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    statuses = list((tmp_path / "runs" / "default").glob("*/status.json"))
+    assert [read_status(path.parent)["state"] for path in statuses] == ["done", "done"]
 
 
 def test_what_cannot_be_is_told(tmp_path: Path) -> None:

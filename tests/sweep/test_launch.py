@@ -146,6 +146,45 @@ def test_a_run_of_changed_data_is_another_run(sweep, tones, tmp_path) -> None:  
     assert second != first
 
 
+RATE = """
+# @package _global_
+optimizer:
+  lr: {}
+"""
+
+
+def test_another_value_of_the_environment_is_another_run(  # type: ignore[no-untyped-def]
+    sweep, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    rate = "${oc.decode:${oc.env:ASR_RATE,1e-3}}"
+    (tmp_path / "mine" / "experiment" / "rate.yaml").write_text(RATE.format(rate).lstrip())
+    command = ("sparsity=dense", "+experiment=rate", "--config-dir", str(tmp_path / "mine"))
+    rates = []
+    for value in (None, "2e-3", "3e-3"):
+        if value is not None:
+            monkeypatch.setenv("ASR_RATE", value)
+        (started,), _ = sweep(*command)
+        rates.append(config(started)["optimizer"]["lr"])
+    assert rates == [1e-3, 2e-3, 3e-3]
+    assert sweep(*command) == ([], "")
+
+
+@pytest.mark.parametrize("path", ["file://{}/mine", "mine", "pkg://mine"])
+def test_a_file_below_hydras_search_path_is_read_again(  # type: ignore[no-untyped-def]
+    sweep, tmp_path, monkeypatch, path
+) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    command = ("sparsity=dense", "+experiment=rate", f"hydra.searchpath=[{path.format(tmp_path)}]")
+    for rate in (1e-3, 2e-3):
+        (tmp_path / "mine" / "experiment" / "rate.yaml").write_text(RATE.format(rate).lstrip())
+        (started,), _ = sweep(*command)
+        assert config(started)["optimizer"]["lr"] == rate
+
+
 def test_what_names_no_run_is_not_remembered(sweep, tmp_path) -> None:  # type: ignore[no-untyped-def]
     for threads in (1, 4, 1):
         started, _ = sweep("sparsity=dense", f"hardware.threads={threads}")

@@ -73,18 +73,21 @@ def test_a_method_that_is_named_is_the_one_searched(overrides: list[str], argume
 
 @pytest.mark.flow
 def test_a_tiny_model_is_stopped_at_the_asked_sparsity(tones: Path, tmp_path: Path) -> None:
+    """Searched for from another folder, in which the command that it prints holds."""
     tiny = tiny_run(
         tones, tmp_path / "runs", "training.epochs=8", "model.dropout=0", "sparsity.block=[4,4]"
     )
     command = [sys.executable, "-m", "asr.training.strength_search", "0.6", *tiny[2:]]
-    ended = run([*command, "--start", "20", "--tolerance", "0.01", "--tries", "16"])
+    options = ["--start", "20", "--tolerance", "0.01", "--tries", "16"]
+    ended = run([*command, *options], cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     *tries, last = ended.stdout.splitlines()
     assert float(tries[-1].split()[2]) == pytest.approx(60, abs=1.01)
     assert len(tries) > 2, "the first guess was far off"
     # The command that it prints goes on with that run, whose sparsity stays.
-    words = shlex.split(last.split("python train.py ")[1])
-    final = run([sys.executable, "train.py", *words])
+    python, *words = shlex.split(last.partition(": ")[2])
+    assert python == "python"
+    final = run([sys.executable, *words], cwd=tmp_path)
     assert final.returncode == 0, final.stderr
     assert "continuing from step" in final.stdout
     share = tries[-1].split()[2]
