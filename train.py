@@ -23,6 +23,7 @@ from asr.configuration import arguments, build, entry_point, plain
 from asr.data.datamodule import SpeechData
 from asr.errors import InputError
 from asr.files import atomic_write
+from asr.memory import fitting_into_memory
 from asr.sparsity.dense import Dense
 from asr.sparsity.pruner import Pruner
 from asr.sparsity.quantiles import weight_quantiles
@@ -31,7 +32,6 @@ from asr.training import telling
 from asr.training.allocator import keep_freed_memory
 from asr.training.checkpoints import best_rates, newest_readable
 from asr.training.loggers import close
-from asr.training.memory_scan import fitting_into_memory
 from asr.training.module import SpeechModule
 from asr.training.recipe import Hardware, Recipe, make_trainer
 from asr.training.run_folder import RunFolder, TrainingInterruptedError

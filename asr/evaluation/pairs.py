@@ -10,6 +10,7 @@ from asr.errors import InputError
 from asr.evaluation.forward import move
 from asr.evaluation.run import Run, read_run
 from asr.evaluation.score import Score, corpus_and_split, score
+from asr.memory import fitting_into_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,14 @@ def score_pairs(
         for manifest in chosen:
             outcome: Outcome
             try:
-                outcome = score(
-                    run, trained, manifest, decoder, batch=batch, batch_seconds=batch_seconds
-                )
+                with fitting_into_memory(
+                    str(folder),
+                    f"batches of up to {batch} utterances, {batch_seconds:g} s of audio",
+                    "Lower batch or batch_seconds.",
+                ):
+                    outcome = score(
+                        run, trained, manifest, decoder, batch=batch, batch_seconds=batch_seconds
+                    )
             except InputError as error:
                 outcome = Failure(error)
             yield f"{folder} on {manifest}", outcome

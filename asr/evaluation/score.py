@@ -1,5 +1,6 @@
 """One run on one test set: recognise, count the errors, write the result beside the run."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ class Score:
 
 def corpus_and_split(manifest: Path) -> tuple[str, str]:
     """What a manifest is called in results: its folder's name and its own without suffix."""
-    return manifest.absolute().parent.name, manifest.stem
+    return Path(os.path.abspath(manifest)).parent.name, manifest.stem  # of ../test.jsonl too
 
 
 def require_texts(manifest: Path, references: Sequence[str]) -> None:

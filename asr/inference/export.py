@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from asr.checkpoint import TrainedModel, load_trained
 from asr.data.manifest import read_manifest
 from asr.decoding.greedy import GreedyDecoder
-from asr.errors import InputError, report_input_errors
+from asr.errors import report_input_errors
 from asr.evaluation.error_rate import pool, word_counts
 from asr.evaluation.forward import log_probabilities, text_of, waveform_features
 from asr.files import atomic_write, require_writable
@@ -27,12 +27,12 @@ from asr.inference.recogniser import Recogniser
 from asr.inference.size import FileSize, MatrixSize, file_size, matrix_sizes
 from asr.inference.source_run import (
     CHECKED,
-    TOLERANCE,
     Piece,
     audio,
     first_pieces,
     notices,
     provenance,
+    require_same,
 )
 
 
@@ -87,16 +87,7 @@ def export(
     data = model_bytes(model)
     # From the bytes, as every reader will see it.
     recogniser = Recogniser(model_from_bytes(data, str(out)))
-    check = _check(trained, recogniser, Path(run), manifest)
-    # Smaller weights are a choice of the user's: their difference is reported, not judged.
-    largest = TOLERANCE if weights == "fp32" else math.inf
-    if not check.largest_difference <= largest or math.isinf(check.largest_difference):
-        raise InputError(
-            str(run),
-            expected=f"the same log-probabilities within {TOLERANCE:g}",
-            got=f"a difference of {check.largest_difference:.2g} on {check.speech}",
-            remedy="Nothing was written. This is a defect of the export: please report the model.",
-        )
+    check = _check(trained, recogniser, Path(run), weights, manifest)
     with atomic_write(out, "wb") as file:
         file.write(data)
     return Exported(
@@ -111,10 +102,17 @@ def export(
 
 
 def _check(
-    trained: TrainedModel, recogniser: Recogniser, run: Path, manifest: str | Path | None
+    trained: TrainedModel,
+    recogniser: Recogniser,
+    run: Path,
+    weights: str,
+    manifest: str | Path | None,
 ) -> Check:
     speech, first = first_pieces(run, manifest, CHECKED)
     worst = _largest_difference(trained, recogniser, first)
+    # Smaller weights are a choice of the user's: their difference is reported, not judged.
+    if weights == "fp32" or not math.isfinite(worst):
+        require_same(run, trained, worst, speech, first)
     check = Check(speech, len(first), worst)
     if manifest is None:
         return check

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.checkpoint import TrainedModel, load_trained
-from asr.errors import InputError, report_input_errors
+from asr.errors import report_input_errors
 from asr.evaluation.forward import log_probabilities, waveform_features
 from asr.files import atomic_write, require_writable
 from asr.inference.folding import folded
@@ -20,11 +20,11 @@ from asr.inference.onnx_graph import INPUTS, onnx_model
 from asr.inference.onnx_layers import import_onnx, session
 from asr.inference.source_run import (
     CHECKED,
-    TOLERANCE,
     Piece,
     first_pieces,
     notices,
     provenance,
+    require_same,
 )
 
 
@@ -65,13 +65,7 @@ def export_onnx(
     data: bytes = made.SerializeToString()
     speech, pieces = first_pieces(Path(run), manifest, CHECKED)
     worst = largest_difference(trained, data, pieces)
-    if not worst <= TOLERANCE:
-        raise InputError(
-            str(run),
-            expected=f"the same log-probabilities within {TOLERANCE:g}",
-            got=f"a difference of {worst:.2g} on {speech}",
-            remedy="Nothing was written. This is a defect of the export: please report the model.",
-        )
+    require_same(run, trained, worst, speech, pieces)
     with atomic_write(out, "wb") as file:
         file.write(data)
     return OnnxExported(

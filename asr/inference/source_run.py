@@ -1,7 +1,10 @@
 """What an export says of the run that it is made from, and speech to check it on."""
 
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,14 +16,57 @@ from asr.audio import read
 from asr.checkpoint import TrainedModel, checkpoint_of
 from asr.data.manifest import Utterance, missing_audio, read_manifest
 from asr.errors import InputError
+from asr.evaluation.forward import log_probabilities, waveform_features
 from asr.evaluation.result import RESULT, Result, read_result
 from asr.evaluation.run import read_run, unfinished
 from asr.evaluation.size import measure
 
 Piece = tuple[NDArray, int]  # samples (N,), and their rate in Hz
 TOLERANCE = 1e-4  # of log-probabilities, between torch and what was exported in fp32
+_ROUNDINGS = 4  # two computations differ by two of them, and by chance
 CHECKED = 16  # utterances whose log-probabilities are compared
 _NOISE_SECONDS = 3.0
+
+
+def require_same(
+    run: str | Path, trained: TrainedModel, worst: float, speech: str, pieces: Sequence[Piece]
+) -> None:
+    """Refuse an export in fp32 that is not the checkpoint's computation.
+
+    Rounding grows with depth and with the size of log-probabilities: what is no further from the
+    checkpoint than a few times its own rounding is the same computation.
+
+    Args:
+        run: that is exported.
+        trained: its model.
+        worst: the largest difference of log-probabilities, on all of `pieces`.
+        speech: what these are.
+
+    Raises:
+        InputError: it is larger than `TOLERANCE` and than that, or not finite.
+    """
+    if worst <= TOLERANCE:
+        return
+    allowed = max(TOLERANCE, _ROUNDINGS * _rounding(trained, pieces))
+    if not math.isfinite(worst) or worst > allowed:
+        raise InputError(
+            str(run),
+            expected=f"the same log-probabilities within {allowed:.2g}",
+            got=f"a difference of {worst:.2g} on {speech}",
+            remedy="Nothing was written. This is a defect of the export: please report the model.",
+        )
+
+
+def _rounding(trained: TrainedModel, pieces: Sequence[Piece]) -> float:
+    """How far torch's log-probabilities in fp32 are from those in float64, on equal features."""
+    exact = replace(trained, model=deepcopy(trained.model).double())
+    differences = []
+    for piece in pieces:
+        features = waveform_features(trained, *piece)
+        found, _ = log_probabilities(trained, [features])
+        expected, _ = log_probabilities(exact, [features.double()])
+        differences.append(float((found - expected).abs().max()))
+    return max(differences)
 
 
 def provenance(run: Path, trained: TrainedModel, weights: str) -> dict[str, Any]:

@@ -20,6 +20,11 @@ def block_shape(block: Sequence[int]) -> tuple[int, int]:
     return block[0], block[1]
 
 
+def grid_shape(weight: Tensor, rows: int, columns: int) -> tuple[int, int]:
+    """How many blocks (R, C) a matrix (outputs, inputs) has: ceil(outputs / rows), and so on."""
+    return -(-weight.shape[0] // rows), -(-weight.shape[1] // columns)
+
+
 def block_maxima(weight: Tensor, rows: int, columns: int) -> Tensor:
     """Largest magnitude of each block, the score of block pruning (arXiv 1711.02782, section 3.1).
 

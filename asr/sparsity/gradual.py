@@ -39,7 +39,8 @@ class GradualPruning:
         method: name in results.
         select: what is pruned.
         block: [rows, columns].
-        sparsity: of blocks, in every part; the number that goes is the nearest to it.
+        sparsity: of blocks, in every part; the number that goes is the nearest to it, but one
+            block of a part stays where not all are asked for.
         exceptions: {match: pattern of part names, sparsity} for parts that differ.
         score: of a block, from the magnitudes of its weights: `max`, `mean`, or `l2`, by
             the root of its size: a smaller block at the edge would else always be the first to go.
@@ -107,7 +108,9 @@ class _HighestScores:
         self, part: Part, weight: Tensor, gradient: Tensor | None, kept: Tensor, step: int
     ) -> Tensor:
         blocks = kept.numel()
-        count = blocks - nearest(self.target(part, step) * blocks)
+        # Of few blocks the nearest number may be all, which would cut the network through.
+        least = 0 if part.diagonal or self.asked[part.label] == 1 else 1
+        count = max(blocks - nearest(self.target(part, step) * blocks), least)
         # Ranked below zero: with ties at zero, a masked block must not come back by chance.
         scores = torch.where(kept, self.score(weight, *self.block), -1.0)
         replaced = self._replaced(count, step)

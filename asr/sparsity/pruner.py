@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from asr.errors import InputError
-from asr.sparsity.blocks import spread
+from asr.sparsity.blocks import grid_shape, spread
 from asr.sparsity.penalty import Penalty
 from asr.sparsity.schedule import Window
 from asr.sparsity.selection import Part
@@ -79,11 +79,10 @@ class Pruner:
     kept: dict[str, Tensor] = field(default_factory=dict)  # part -> blocks (R, C)
 
     def __post_init__(self) -> None:
-        rows, columns = self.block
         for part in self.parts:
-            height, width = part.of(self.weights[part.weight]).shape
-            grid = (-(-height // rows), -(-width // columns))
+            grid = grid_shape(part.of(self.weights[part.weight]), *self.block)
             self.kept[part.label] = torch.ones(grid, dtype=torch.bool)
+        self._gradients: dict[str, Tensor] = {}  # weight -> before an update's step
         self._masks: dict[str, Tensor] = {}  # weight -> 0 or 1, of its type; none before an update
 
     @property
@@ -100,6 +99,12 @@ class Pruner:
         """Add the penalty's gradient to those of the loss, before they are clipped."""
         if self.penalty and self._penalised(self.step + 1):
             self.penalty.add_gradient(self.weights, self.parts, self.block)
+        if self.rule is not None and self.rule.due(self.step + 1):
+            # A step may write into them: torch's SGD with Nesterov momentum on a GPU adds momentum.
+            gradients = {name: self.weights[name].grad for name in self.pruned}
+            self._gradients = {
+                name: one.clone() for name, one in gradients.items() if one is not None
+            }
 
     @torch.no_grad()
     def after_step(self, optimizer: Optimizer) -> Update | None:
@@ -192,10 +197,10 @@ class Pruner:
         for part in self.parts:
             label, parameter = part.label, self.weights[part.weight]
             weight = part.of(parameter.detach())
-            gradient = None
-            # What is not finite ranks nothing.
-            if parameter.grad is not None and bool(parameter.grad.isfinite().all()):
-                gradient = part.of(parameter.grad)
+            gradient, whole = None, self._gradients.get(part.weight)
+            # What is not finite ranks nothing, nor what was forgotten since.
+            if whole is not None and parameter.grad is not None and bool(whole.isfinite().all()):
+                gradient = part.of(whole)
             if (diagonal := part.kept_diagonal(weight)) is not None:
                 weight = weight.masked_fill(diagonal, 0)
                 gradient = None if gradient is None else gradient.masked_fill(diagonal, 0)
@@ -209,6 +214,7 @@ class Pruner:
                 new = spread(after & ~before, (weight.shape[0], weight.shape[1]), *self.block)
                 new = new if diagonal is None else new & ~diagonal  # which was never masked
                 _forget(optimizer, parameter, part, new)
+        self._gradients.clear()
         self._spread()
         if any(removed.values()) or any(grown.values()):
             self.changed = self.step

@@ -10,6 +10,7 @@ from pathlib import Path
 from asr.data.manifest import manifest_sha256
 from asr.errors import InputError, report_input_errors
 from asr.evaluation.result import HYPOTHESES, RESULT, read_hypotheses, read_result
+from asr.evaluation.score import corpus_and_split
 from asr.files import atomic_write
 from asr.statistics.training_words import training_words
 from asr.study.kept import WORDS, keep, read_kept
@@ -83,7 +84,7 @@ def keep_words(into: Path, manifest: str) -> None:
     """
     kept = read_kept(into)
     corpora = {one.result.corpus for run in kept for one in run.scored.values()}
-    corpus = Path(manifest).absolute().parent.name
+    corpus, _ = corpus_and_split(Path(manifest))
     if corpus not in corpora:
         raise InputError(
             manifest,

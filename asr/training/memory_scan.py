@@ -1,7 +1,7 @@
 """Before epoch 1: does the worst batch fit into memory, and if not, whose fault is it?"""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import lightning
 import torch
@@ -11,10 +11,8 @@ from asr.data.dataset import SpeechDataset
 from asr.data.loader import ResumableLoader
 from asr.data.manifest import Utterance
 from asr.data.sampler import BatchPlan, EpochLengths
-from asr.errors import InputError
+from asr.memory import fitting_into_memory
 from asr.training.module import SpeechModule
-
-_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 def worst_batches(plans: Sequence[BatchPlan], lengths: EpochLengths) -> list[BatchPlan]:
@@ -64,21 +62,6 @@ def scan(
         with precision():
             log_probs, _ = module(batch.to(module.device))
         log_probs.sum().backward()
-
-
-@contextmanager
-def fitting_into_memory(subject: str, detail: str, remedy: str) -> Iterator[None]:
-    """Make memory that runs out, of any device or of Python, an InputError."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(
-            words in str(error) for words in _OUT_OF_MEMORY
-        ):
-            raise
-        raise InputError(
-            subject, expected="to fit into memory", got=f"out of memory; {detail}", remedy=remedy
-        ) from error
 
 
 def _longest(utterances: Sequence[Utterance], plan: BatchPlan) -> Utterance:

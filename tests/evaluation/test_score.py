@@ -151,6 +151,35 @@ def test_a_bad_run_or_manifest_does_not_stop_the_others(tmp_path: Path, corpus: 
     assert messages[3] == "scored"
 
 
+def test_memory_that_runs_out_does_not_stop_the_others(tmp_path: Path, corpus: Path, monkeypatch):
+    full = [tmp_path / "full"]
+
+    def recognise_unless_full(trained, *arguments, **options):
+        if full.pop() if full else None:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
+        return recognise(trained, *arguments, **options)
+
+    monkeypatch.setattr("asr.evaluation.score.recognise", recognise_unless_full)
+    for name in ("full", "fits"):
+        write_run(tmp_path / name)
+    first, second = outcomes([tmp_path / "full", tmp_path / "fits"], [corpus / "test.jsonl"])
+    assert isinstance(first, Failure)
+    assert "full: expected to fit into memory, got out of memory; batches of up to 3" in str(
+        first.error
+    )
+    assert isinstance(second, Score)
+
+
+def test_a_manifest_above_the_working_directory_is_called_by_its_folder(
+    tmp_path: Path, corpus: Path, monkeypatch
+):
+    write_run(tmp_path / "run")
+    (corpus / "below").mkdir()
+    monkeypatch.chdir(corpus / "below")
+    (score,) = scored([tmp_path / "run"], [Path("../test.jsonl")])
+    assert (score.result.corpus, score.result.split) == ("corpus", "test")
+
+
 def test_a_checkpoint_of_another_schema_or_damaged(tmp_path: Path, corpus: Path):
     write_run(tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / "best.ckpt"

@@ -243,6 +243,16 @@ def test_an_export_that_computes_something_else_is_not_written(tmp_path, monkeyp
     assert not (tmp_path / "out").exists()
 
 
+def test_a_difference_that_rounding_explains_is_no_other_computation(tmp_path, monkeypatch):
+    """Of a deep model, or one of large log-probabilities, it is beyond any fixed bound."""
+    write_run(tmp_path / "run")
+    monkeypatch.setattr("asr.inference.source_run.TOLERANCE", 0.0)
+    assert export(tmp_path / "run", tmp_path / "out").check.largest_difference > 0
+    monkeypatch.setattr("asr.inference.source_run._ROUNDINGS", 0)
+    with pytest.raises(InputError, match="within 0, got a difference of"):
+        export(tmp_path / "run", tmp_path / "again")
+
+
 def test_what_cannot_be_written_is_told_before_the_work(tmp_path):
     (tmp_path / "file").touch()
     for out in (tmp_path / "file" / "out", tmp_path):
