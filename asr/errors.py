@@ -20,6 +20,10 @@ class InputError(ValueError):
         super().__init__(f"{subject}: expected {expected}, got {got}. {remedy}")
         self.parts = (subject, expected, got, remedy)
 
+    def about(self, subject: str) -> "InputError":
+        """The same of something else: of a file, where what failed knew its samples alone."""
+        return _rebuild(type(self), (subject, *self.parts[1:]))
+
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling out of a loader's worker.
         return _rebuild, (type(self), self.parts)

@@ -110,5 +110,4 @@ def load_waveform(utterance: Utterance, sample_rate: int) -> Tensor:
     try:
         return torch.from_numpy(resample(samples, rate, sample_rate))
     except InputError as error:
-        _, expected, got, remedy = error.parts
-        raise InputError(utterance.audio, expected=expected, got=got, remedy=remedy) from error
+        raise error.about(utterance.audio) from error

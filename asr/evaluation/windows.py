@@ -99,8 +99,7 @@ def by_windows(
         try:
             outputs = compute(pieces)
         except InputError as error:  # of samples, that do not know their file
-            _, expected, got, remedy = error.parts
-            raise InputError(str(path), expected=expected, got=got, remedy=remedy) from error
+            raise error.about(str(path)) from error
         for window, output in zip(group, outputs, strict=True):
             kept.append(output[window.keep_start - window.start : window.keep_stop - window.start])
     return np.concatenate(kept)

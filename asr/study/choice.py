@@ -190,7 +190,7 @@ def _beside_lines(found: Grid, timed: Sequence[_Timed], rounds: Rounds) -> str:
     reference = next(one for one in timed if one.setting is found.reference)
     ways: tuple[tuple[str, Callable[[_Timed], float]], ...] = (
         ("as large a file", lambda one: one.setting.runs[0].weights.file_exported["fp16"]),
-        ("as long a time", lambda one: 1 / rounds.ratio(one.run, reference.run)),
+        ("as long a time", lambda one: rounds.ratio(one.run, reference.run)),
     )
     said = []
     for what, size in ways:

@@ -12,7 +12,7 @@ from asr.errors import InputError
 from asr.statistics.bootstrap import Interval
 from asr.statistics.comparison import ALPHA, holm
 from asr.statistics.contrast import Contrast
-from asr.statistics.subgroups import Subgroup, by_frequency, by_speaker, by_speaking_rate
+from asr.statistics.subgroups import Lost, Subgroup, by_frequency, by_speaker, by_speaking_rate
 from asr.study import figures
 from asr.study.kept import read_words
 from asr.study.plan import REAL
@@ -201,22 +201,21 @@ def _little_to_lose(groups: Sequence[_Group]) -> Iterator[str]:
     if full:
         yield f"Little was left to lose where the dense model errs already: {'; '.join(full)}."
     for kind, how in ((_WORDS, ""), (_SEARCHED, " with a language model")):
-        if lost := [_lost(one) for one in groups if one.kind == kind and _some_right(one)]:
+        lost = [
+            _lost(one.part.name, its)
+            for one in groups
+            if one.kind == kind and (its := one.part.lost) and its.right >= 1
+        ]
+        if lost:
             yield (
                 f"Of the words that the dense model gets right{how}, the sparse one has wrong "
                 f"{', '.join(lost)}."
             )
 
 
-def _some_right(one: _Group) -> bool:
-    return one.part.lost is not None and one.part.lost.right >= 1
-
-
-def _lost(one: _Group) -> str:
+def _lost(name: str, its: Lost) -> str:
     """What became of the words that the dense model has right, of a group that has some."""
-    its = one.part.lost
-    assert its is not None
-    said = f"{100 * its.by_b / its.right:.0f} % of {its.right:.0f} ({one.part.name}"
+    said = f"{100 * its.by_b / its.right:.0f} % of {its.right:.0f} ({name}"
     if math.isfinite(its.by_seed):
         said += f"; another dense seed {100 * its.by_seed / its.right:.0f} %"
     return f"{said})"
