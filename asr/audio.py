@@ -62,25 +62,31 @@ def _open(path: str | Path) -> soundfile.SoundFile:
             got=f"{os.path.getsize(path)} bytes that libsndfile refuses ({error})",
             remedy="The file is damaged, truncated or of another format: convert or remove it.",
         ) from error
-    if file.samplerate not in _RATES or file.frames < 0:
-        rate, samples = file.samplerate, file.frames
+    try:
+        _refuse_header(path, file)
+    except InputError:
         file.close()
+        raise
+    return file
+
+
+def _refuse_header(path: str | Path, file: soundfile.SoundFile) -> None:
+    """Raise InputError where a header says what no sound has."""
+    rate, samples = file.samplerate, file.frames
+    if rate not in _RATES or samples < 0:
         raise InputError(
             str(path),
             expected=f"a sample rate of {_RATES[0]} to {_RATES[-1]} Hz and 0 samples or more",
             got=f"a header that says {rate} Hz and {samples} samples",
             remedy="The file is damaged: convert it, or take its line out of the manifest.",
         )
-    if file.frames > _MOST_SECONDS * file.samplerate:
-        seconds = file.frames / file.samplerate
-        file.close()
+    if samples > _MOST_SECONDS * rate:
         raise InputError(
             str(path),
             expected=f"at most {_MOST_SECONDS:,} s of audio",
-            got=f"a header that does not say how long it is ({seconds:.2g} s)",
+            got=f"a header that does not say how long it is ({samples / rate:.2g} s)",
             remedy="Write the file again with flac or ffmpeg, to a file and not through a pipe.",
         )
-    return file
 
 
 def probe(path: str | Path) -> AudioInfo:

@@ -99,7 +99,7 @@ def section(material: Material) -> Section:
     """Dense and the usual sparse model by each recipe, greedily and with a language model."""
     pairs, searched = _both(material)
     if len(pairs) < 2:
-        return nothing_yet("longer training of both", LONGER[0].command("sparsity=gradual_block"))
+        return no_pairs_yet()
     rows = [_row(pairs[0], one, "greedy") for one in pairs]
     rows += [_row(pairs[0], one, "with a language model") for one in searched]
     head = ["epochs", "decoder", "dense, CER %", "90 % zeros, CER %", "dense, WER %"]
@@ -240,6 +240,11 @@ def _added(one: Pair, unit: Unit) -> Ratio:
     dense, _ = counts(one.dense.system, unit)
     sparse, _ = counts(one.sparse.system, unit)
     return sparse - dense, dense
+
+
+def no_pairs_yet() -> Section:
+    """What stands where the longer trainings will."""
+    return nothing_yet("longer training of both", LONGER[0].command("sparsity=gradual_block"))
 
 
 def pairs_of(material: Material) -> list[Pair]:
